@@ -1,0 +1,209 @@
+#include "dissectors/pickle/call_log.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace pickletap {
+
+namespace {
+
+constexpr size_t kSlots = 4096;          // at most a quarter full
+constexpr size_t kMaxHarmlessCalls = 24; // of PickleReport::kMaxCalls
+constexpr size_t kMaxStatements = 128;
+constexpr size_t kSharedEntries = 5;     // one a CallableClass
+constexpr uint64_t kBoundMethodBit = uint64_t{1} << 32;
+
+// Value::kResult payload: recorded call + 1 in 16 bits, callable + 1 in 16 bits, the bound-method bit.
+Value make_result(size_t call_plus_one, Value callee) {
+  const uint64_t callable = callee.is(ValueKind::kGlobal) ? callee.payload() + 1 : 0;
+  return Value(ValueKind::kResult, (call_plus_one & 0xffff) | (callable & 0xffff) << 16);
+}
+
+}  // namespace
+
+void CallLog::reset(const Policy& policy) {
+  policy_ = &policy;
+  if (!callables_.empty()) std::fill(slots_.begin(), slots_.end(), uint16_t{0});
+  callables_.clear();
+  calls_.clear();
+  statements_.clear();
+  findings_.clear();
+  counts_.fill(0);
+  harmless_calls_ = 0;
+  calls_total_ = 0;
+  truncated_ = false;
+}
+
+uint64_t CallLog::slot_of(std::string_view module, std::string_view name) const {
+  const size_t seed = std::hash<std::string_view>{}(module) * 31 + std::hash<std::string_view>{}(name);
+  for (size_t probe = 0; probe < kSlots; ++probe) {
+    const size_t slot = (seed + probe) % kSlots;
+    if (slots_[slot] == 0) return slot;
+    const KnownCallable& known = callables_[slots_[slot] - 1U];
+    if (known.name == name && known.module == module) return slot;
+  }
+  return 0;  // not reached: the table is never full
+}
+
+Value CallLog::intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
+                      bool derived) {
+  KnownCallable entry{std::string(module), std::string(name), judgement, offset, false, derived};
+  if (callables_.size() < kMaxCallables) {
+    slots_[slot_of(module, name)] = static_cast<uint16_t>(callables_.size() + 1);
+    callables_.push_back(std::move(entry));
+    return Value(ValueKind::kGlobal, callables_.size() - 1);
+  }
+  truncated_ = true;
+  callables_.resize(kMaxCallables + kSharedEntries);
+  const size_t shared = kMaxCallables + static_cast<size_t>(judgement.cls);
+  // A dangerous one that only stands by reference must not be lost with its place in the list.
+  if (judgement.cls == CallableClass::kDangerous) {
+    add_finding(PickleRule::kDangerousReference, entry.full_name(), judgement.category, offset);
+  }
+  entry.called = true;
+  callables_[shared] = std::move(entry);
+  return Value(ValueKind::kGlobal, shared);
+}
+
+Value CallLog::resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived) {
+  if (slots_.empty()) slots_.resize(kSlots);
+  if (const uint16_t known = slots_[slot_of(module, name)]; known != 0) return Value(ValueKind::kGlobal, known - 1U);
+  return intern(module, name, offset, policy_->judge(module, name), derived);
+}
+
+Value CallLog::resolve_as(std::string_view module, std::string_view name, uint64_t offset,
+                          const Judgement& judgement) {
+  if (slots_.empty()) slots_.resize(kSlots);
+  if (const uint16_t known = slots_[slot_of(module, name)]; known != 0) return Value(ValueKind::kGlobal, known - 1U);
+  return intern(module, name, offset, judgement, false);
+}
+
+bool CallLog::has_room(const CallVerdict& verdict) const {
+  if (calls_.size() >= PickleReport::kMaxCalls) return false;
+  return verdict.finding && verdict.rule != PickleRule::kUnknownCall ? true : harmless_calls_ < kMaxHarmlessCalls;
+}
+
+Value CallLog::record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee) {
+  ++calls_total_;
+  const bool serious = callee.is(ValueKind::kGlobal) && this->callable(callee).judgement.cls == CallableClass::kDangerous;
+  if (!serious) ++harmless_calls_;
+  std::string line = callable;
+  // "('id',)" → "('id')": a call has no trailing comma.
+  std::string_view inside = args;
+  if (inside.starts_with('(') && inside.ends_with(",)")) {
+    line.append(inside.substr(0, inside.size() - 2)).append(1, ')');
+  } else if (inside.starts_with('(') && inside.ends_with(')')) {
+    line.append(inside);
+  } else {
+    line.append("(*").append(inside).append(1, ')');
+  }
+  if (statements_.size() < kMaxStatements) statements_.push_back({std::move(line), calls_.size(), true, false});
+  calls_.push_back({std::move(callable), std::move(args), opcode, offset});
+  return make_result(calls_.size(), callee);
+}
+
+Value CallLog::count_only(Value callee) {
+  ++calls_total_;
+  truncated_ = true;
+  return make_result(0, callee);
+}
+
+Value CallLog::as_bound_method(Value result) { return Value(ValueKind::kResult, result.payload() | kBoundMethodBit); }
+
+CallLog::ResultInfo CallLog::result(Value value) const {
+  ResultInfo info;
+  const size_t call = value.payload() & 0xffff;
+  const size_t callable = value.payload() >> 16 & 0xffff;
+  if (call > 0 && call <= calls_.size()) {
+    info.call = &calls_[call - 1];
+    info.variable = call - 1;
+  }
+  if (callable > 0 && callable <= callables_.size()) info.callable = &callables_[callable - 1];
+  info.bound_method = (value.payload() & kBoundMethodBit) != 0;
+  return info;
+}
+
+void CallLog::use_variable(Value result) {
+  const ResultInfo info = this->result(result);
+  if (info.call == nullptr) return;
+  for (Statement& statement : statements_) {
+    if (statement.is_call && statement.variable == info.variable) statement.used = true;
+  }
+}
+
+void CallLog::add_statement(std::string line) {
+  if (statements_.size() < kMaxStatements) statements_.push_back({std::move(line), 0, false, false});
+}
+
+void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset) {
+  const auto same = [&](const PickleFinding& f) { return f.rule == rule && f.callable == callable; };
+  if (std::any_of(findings_.begin(), findings_.end(), same)) return;
+  ++counts_[static_cast<size_t>(rule)];
+  PickleFinding finding{rule, std::move(callable), {}, {}, offset, {}, {}, {}};
+  if (category != nullptr) {
+    finding.category = category->name;
+    finding.reason = category->says;
+    finding.cwe = category->cwe;
+    finding.tactic = category->tactic;
+    finding.technique = category->technique;
+  }
+  if (findings_.size() < PickleReport::kMaxFindings) {
+    findings_.push_back(std::move(finding));
+    return;
+  }
+  truncated_ = true;
+  // Full: a graver one takes the place of the least grave.
+  const auto grave = [](const PickleFinding& f) { return static_cast<int>(f.rule); };
+  const auto least = std::max_element(findings_.begin(), findings_.end(),
+                                      [&](const auto& a, const auto& b) { return grave(a) < grave(b); });
+  if (grave(finding) < grave(*least)) *least = std::move(finding);
+}
+
+void CallLog::judge_references() {
+  if (has_finding(PickleRule::kCodeExecution)) {
+    std::erase_if(findings_, [](const auto& f) { return f.rule == PickleRule::kDangerousReference; });
+    counts_[static_cast<size_t>(PickleRule::kDangerousReference)] = 0;
+    return;
+  }
+  for (const KnownCallable& known : callables_) {
+    if (known.called) continue;
+    if (known.judgement.cls != CallableClass::kDangerous) continue;
+    const bool code_object = known.judgement.category->rule == PickleRule::kCodeObject;
+    add_finding(code_object ? PickleRule::kCodeObject : PickleRule::kDangerousReference, known.full_name(),
+                known.judgement.category, known.first_offset);
+  }
+}
+
+bool CallLog::is_last_call(Value value) const {
+  return value.is(ValueKind::kResult) && (value.payload() & 0xffff) == calls_.size() && !calls_.empty();
+}
+
+void CallLog::fill(PickleReport& report, const std::string& last_line) const {
+  report.calls = calls_;
+  report.calls_total = calls_total_;
+  report.findings = findings_;
+  report.truncated = truncated_;
+  for (const KnownCallable& known : callables_) {
+    if (known.derived || known.name.empty()) continue;
+    if (report.globals.size() >= PickleReport::kMaxGlobals) {
+      report.truncated = true;
+      break;
+    }
+    report.globals.push_back(known.full_name());
+  }
+  const auto add_line = [&](const std::string& text) {
+    if (report.program.size() + text.size() + 1 > PickleReport::kMaxProgramText) {
+      report.truncated = true;
+      return;
+    }
+    if (!report.program.empty()) report.program.push_back('\n');
+    report.program += text;
+  };
+  for (const Statement& statement : statements_) {
+    add_line(statement.used ? "v" + std::to_string(statement.variable) + " = " + statement.text : statement.text);
+  }
+  if (!last_line.empty()) add_line("result = " + last_line);
+}
+
+}  // namespace pickletap

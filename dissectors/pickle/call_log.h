@@ -1,0 +1,107 @@
+// What one pickle resolves and calls, as far as a report can hold: the callables by name (each once, with its
+// judgement), the calls in order with readable arguments, the lines of the program, and the findings. Every list has a
+// maximum; a dangerous entry always finds room where harmless ones had to be left out.
+//
+// Part of a PickleMachine, reset with it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dissectors/pickle/pickle_report.h"
+#include "dissectors/pickle/policy.h"
+#include "dissectors/pickle/value.h"
+
+namespace pickletap {
+
+/// One callable that the pickle fetched by name.
+struct KnownCallable {
+  std::string module, name;
+  Judgement judgement;
+  uint64_t first_offset = 0;
+  bool called = false;   ///< by the pickle itself, or by what it calls
+  bool derived = false;  ///< an attribute of a fetched object (getattr), not resolved by the unpickler
+  std::string full_name() const { return module + "." + name; }
+};
+
+/// What calling something means.
+struct CallVerdict {
+  bool finding = false;
+  PickleRule rule = PickleRule::kUnknownCall;
+  const PolicyCategory* category = nullptr;  ///< null for kUnknownCall
+  std::string subject;                       ///< the callable it is about, where it is not the callee itself
+};
+
+class CallLog {
+ public:
+  static constexpr size_t kMaxCallables = 1024;
+
+  void reset(const Policy& policy);
+
+  /// The callable of this name; judged when first seen. Value::kGlobal.
+  Value resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived);
+  /// A callable with a judgement of its own: a name that could not be followed, an extension code.
+  Value resolve_as(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement);
+  const KnownCallable& callable(Value global) const { return callables_[global.payload()]; }
+  void mark_called(Value global) { callables_[global.payload()].called = true; }
+
+  /// Is there room to record a call of this weight? Text is only made when there is.
+  bool has_room(const CallVerdict& verdict) const;
+  /// Records a call and its line of the program; returns Value::kResult. `args` is a tuple's text: "('id',)".
+  Value record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee);
+  /// The result of a call that was only counted.
+  Value count_only(Value callee);
+  /// Marks the result as a bound method (getattr of an instance).
+  static Value as_bound_method(Value result);
+
+  struct ResultInfo {
+    const PickleCall* call = nullptr;          ///< null when it was only counted
+    const KnownCallable* callable = nullptr;   ///< null when the callee had no name
+    bool bound_method = false;
+    size_t variable = 0;                       ///< its number in the program, where `call` is set
+  };
+  ResultInfo result(Value value) const;
+  /// The program needs this result's name ("v3").
+  void use_variable(Value result);
+  /// One more statement, such as a BUILD.
+  void add_statement(std::string line);
+
+  void add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset);
+  bool has_finding(PickleRule rule) const { return counts_[static_cast<size_t>(rule)] > 0; }
+  bool has_findings() const { return !findings_.empty(); }
+  uint64_t calls_total() const { return calls_total_; }
+
+  /// Adds a kDangerousReference for each dangerous callable that was fetched and never called; see `fill`.
+  void judge_references();
+  /// Moves what was gathered into a report. `last_line`: the expression the pickle leaves, empty for none.
+  void fill(PickleReport& report, const std::string& last_line) const;
+  /// True when the only value of interest is this result, so that the program needs no last line.
+  bool is_last_call(Value value) const;
+
+ private:
+  struct Statement {
+    std::string text;
+    size_t variable = 0;  // of a call
+    bool is_call = false;
+    bool used = false;  // its variable is named elsewhere
+  };
+  Value intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
+               bool derived);
+  uint64_t slot_of(std::string_view module, std::string_view name) const;
+
+  const Policy* policy_ = nullptr;
+  std::vector<KnownCallable> callables_;  // the first kMaxCallables, then one shared entry a CallableClass
+  std::vector<uint16_t> slots_;           // open addressing: index + 1 into callables_
+  std::vector<PickleCall> calls_;
+  std::vector<Statement> statements_;
+  std::vector<PickleFinding> findings_;
+  std::array<uint32_t, kPickleRuleCount> counts_{};
+  size_t harmless_calls_ = 0;
+  uint64_t calls_total_ = 0;
+  bool truncated_ = false;
+};
+
+}  // namespace pickletap

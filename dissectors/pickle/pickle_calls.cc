@@ -1,0 +1,218 @@
+// The part of PickleMachine that names and calls: GLOBAL to BUILD, and the report.
+#include <algorithm>
+#include <utility>
+
+#include "dissectors/pickle/indicators.h"
+#include "dissectors/pickle/pickle_machine.h"
+#include "dissectors/pickle/pseudo_python.h"
+#include "dissectors/pickle/python2_names.h"
+
+namespace pickletap {
+
+namespace {
+
+constexpr size_t kMaxCalleeText = 256;
+constexpr size_t kMaxLastLine = 2048;
+
+std::string_view as_text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+/// Could this be the name of something in Python? (Not: is it one.)
+bool is_plausible_name(std::string_view name) {
+  if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           static_cast<uint8_t>(c) >= 0x80;
+  });
+}
+
+}  // namespace
+
+void PickleMachine::step_call(const Op& op) {
+  switch (op.info->code) {
+    case Opcode::kGlobal: return fetch(as_text(op.text), as_text(op.second), op.offset);
+    case Opcode::kStackGlobal: return stack_global(op.offset);
+    case Opcode::kExt1:
+    case Opcode::kExt2:
+    case Opcode::kExt4:
+      fetched_names_ = true;
+      return push(log_.resolve_as("copyreg", "_inverted_registry[" + std::to_string(op.number) + "]", op.offset, {}));
+    case Opcode::kBuild: return build(op);
+    case Opcode::kReduce:
+    case Opcode::kNewObj: {
+      if (!need(2)) return;
+      const Value args = pop();
+      const Value callee = pop();
+      return call(callee, args, op);
+    }
+    case Opcode::kNewObjEx: {
+      if (!need(3)) return;
+      const Value keywords = pop();
+      const Value args = pop();
+      const Value callee = pop();
+      // Shown as one argument list; the keywords come last.
+      std::vector<Value> all;
+      if (const auto items = store_.items(args)) all.assign(items->kept.begin(), items->kept.end());
+      const auto pairs = store_.items(keywords);
+      if (!pairs || pairs->total > 0) all.push_back(keywords);
+      return call(callee, store_.add_container(ValueKind::kTuple, all), op);
+    }
+    case Opcode::kObj: {
+      size_t start = 0;
+      if (!pop_mark(start)) return;
+      if (stack_.size() <= start) return refuse("stack underflow");
+      const Value callee = stack_[start].is(ValueKind::kOmitted) ? Value(ValueKind::kLost) : stack_[start];
+      const Value args = store_.add_container(ValueKind::kTuple, above(start + 1));
+      stack_.resize(start);
+      return call(callee, args, op);
+    }
+    default: {  // INST
+      size_t start = 0;
+      if (!pop_mark(start)) return;
+      const Value args = store_.add_container(ValueKind::kTuple, above(start));
+      stack_.resize(start);
+      fetch(as_text(op.text), as_text(op.second), op.offset);
+      if (ended_) return;
+      const Value callee = pop();
+      return call(callee, args, op);
+    }
+  }
+}
+
+// find_class: protocols below 3 map the names of Python 2.
+void PickleMachine::fetch(std::string_view module, std::string_view name, uint64_t offset) {
+  fetched_names_ = true;
+  const QualifiedName mapped = protocol_ < 3 ? map_python2_name(module, name) : QualifiedName{module, name};
+  push(log_.resolve(mapped.module, mapped.name, offset, false));
+}
+
+void PickleMachine::stack_global(uint64_t offset) {
+  if (!need(2)) return;
+  const Value name = pop();
+  const Value module = pop();
+  const auto known = [&](Value value) -> std::optional<std::string> {
+    const auto text = value.is(ValueKind::kStr) ? store_.text(value) : std::nullopt;
+    if (!text || !text->whole()) return std::nullopt;
+    store_.pin(value);
+    return std::string(text->text);
+  };
+  const auto may_be_text = [](Value value) {
+    return value.is(ValueKind::kStr) || value.is(ValueKind::kResult) || value.is(ValueKind::kForgotten) ||
+           value.is(ValueKind::kLost) || value.is(ValueKind::kPersistent);
+  };
+  if (!may_be_text(name) || !may_be_text(module)) return refuse("STACK_GLOBAL requires str");
+  const auto module_text = known(module);
+  const auto name_text = known(name);
+  if (module_text && name_text) return fetch(*module_text, *name_text, offset);
+  // Computed by a call, or let go: it could be anything, so it is taken for the worst.
+  fetched_names_ = true;
+  push(log_.resolve_as(module_text.value_or("?"), name_text.value_or("?"), offset,
+                       {CallableClass::kDangerous, nullptr, &policy_.unresolved()}));
+}
+
+std::string PickleMachine::callee_text(Value callee) {
+  if (callee.is(ValueKind::kGlobal)) return log_.callable(callee).full_name();
+  if (callee.is(ValueKind::kResult)) {
+    const auto made = log_.result(callee);
+    if (made.call != nullptr) {
+      log_.use_variable(callee);
+      std::string text = made.call->callable + made.call->args;
+      if (text.size() > kMaxCalleeText) text.resize(kMaxCalleeText);
+      return text;
+    }
+  }
+  return PseudoPython(store_, log_).expression(callee, kMaxCalleeText);
+}
+
+void PickleMachine::call(Value callee, Value args, const Op& op) {
+  if (callee.is(ValueKind::kGlobal)) {
+    const KnownCallable& known = log_.callable(callee);
+    called_by_name_ = called_by_name_ || (is_plausible_name(known.module) && is_plausible_name(known.name));
+  }
+  const CallVerdict verdict = judge_.judge_call(
+      callee, args, op.offset, op.info->code != Opcode::kNewObj && op.info->code != Opcode::kNewObjEx);
+  Value result;
+  const bool record = log_.has_room(verdict);
+  if (record || verdict.finding) {
+    std::string text = callee_text(callee);
+    if (verdict.finding) take_finding(verdict, text, op.offset);
+    if (record) {
+      std::string arguments = PseudoPython(store_, log_).expression(args, PickleReport::kMaxArgsText);
+      if (verdict.finding) collect_from(args, verdict.category);
+      result = log_.record(std::move(text), std::move(arguments), op.info->name, op.offset, callee);
+    }
+  }
+  if (!record) result = log_.count_only(callee);
+  if (const auto attribute = judge_.attribute_of(callee, args, op.offset)) {
+    result = *attribute;
+  } else if (judge_.makes_bound_method(callee)) {
+    result = CallLog::as_bound_method(result);
+  }
+  push(result);
+}
+
+void PickleMachine::take_finding(const CallVerdict& verdict, std::string subject, uint64_t offset) {
+  log_.add_finding(verdict.rule, verdict.subject.empty() ? std::move(subject) : verdict.subject, verdict.category,
+                   offset);
+}
+
+void PickleMachine::build(const Op& op) {
+  if (!need(2)) return;
+  const Value state = pop();
+  const Value target = top();
+  note_write(target, op);
+  if (const CallVerdict verdict = judge_.judge_state(state); verdict.finding) {
+    take_finding(verdict, {}, op.offset);
+  }
+  if (!target.is(ValueKind::kResult)) return;
+  const auto made = log_.result(target);
+  if (made.call == nullptr) return;
+  log_.use_variable(target);
+  log_.add_statement("v" + std::to_string(made.variable) + ".__setstate__(" +
+                     PseudoPython(store_, log_).expression(state, PickleReport::kMaxArgsText / 4) + ")");
+}
+
+void PickleMachine::note_write(Value target, const Op& op) {
+  const CallVerdict verdict = judge_.judge_write(target);
+  if (!verdict.finding) return;
+  take_finding(verdict, {}, op.offset);
+  if (target.is(ValueKind::kGlobal)) log_.mark_called(target);
+}
+
+// The strings among the arguments, two containers deep: ('sh', ['-c', 'id']).
+void PickleMachine::collect_from(Value args, const PolicyCategory* category) {
+  const bool runs_commands = category != nullptr && category->name == "command-execution";
+  const auto take = [&](Value value) {
+    if (!value.is(ValueKind::kStr) && !is_bytes(value)) return;
+    if (const auto text = store_.text(value)) collect_indicators(text->text, runs_commands, indicators_);
+  };
+  const auto items = store_.items(args);
+  if (!items) return;
+  for (const Value value : items->kept) {
+    take(value);
+    const bool container = value.is(ValueKind::kTuple) || value.is(ValueKind::kList) || value.is(ValueKind::kDict);
+    const auto inner = container ? store_.items(value) : std::nullopt;
+    if (!inner) continue;
+    for (const Value deeper : inner->kept) take(deeper);
+  }
+}
+
+PickleReport PickleMachine::report(bool in_full) {
+  log_.judge_references();
+  PickleReport report;
+  report.protocol = highest_protocol_;
+  report.length = reader_.position();
+  report.trailing_bytes = trailing_;
+  report.end = end_;
+  report.end_reason = end_reason_;
+  if (!in_full && !log_.has_findings() && end_ == PickleEnd::kStop && trailing_ == 0) return report;
+  report.indicators = std::move(indicators_);
+  std::string last_line;
+  const bool root_is_news = stopped() && log_.calls_total() > 0 && !log_.is_last_call(root_);
+  if (root_is_news || (stopped() && log_.has_findings() && log_.calls_total() == 0)) {
+    last_line = PseudoPython(store_, log_).expression(root_, kMaxLastLine);
+  }
+  log_.fill(report, last_line);
+  return report;
+}
+
+}  // namespace pickletap

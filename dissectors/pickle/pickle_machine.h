@@ -1,0 +1,141 @@
+// A symbolic unpickler: follows one pickle opcode by opcode, executes nothing, and knows at the end what CPython's
+// unpickler would have resolved and called. The model is the C unpickler of CPython 3.13 (Modules/_pickle.c) loading
+// one whole message.
+//
+// Feed it the bytes of one frame as they come, in any pieces. No recursion, no exception; time linear in the bytes,
+// memory bounded by DissectorLimits: where a bound is reached older data is forgotten (never callables), and what can
+// no longer be followed ends the reading with PickleEnd::kLimit. One thread; reused for pickle after pickle.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "dissectors/dissector.h"
+#include "dissectors/pickle/call_judge.h"
+#include "dissectors/pickle/call_log.h"
+#include "dissectors/pickle/op_reader.h"
+#include "dissectors/pickle/pickle_report.h"
+#include "dissectors/pickle/value_store.h"
+
+namespace pickletap {
+
+class PickleMachine {
+ public:
+  PickleMachine(const Policy& policy, const DissectorLimits& limits);
+
+  /// Starts a new pickle that stands in a frame of `frame_bytes`.
+  void begin(uint64_t frame_bytes);
+  /// The next bytes of the frame. After STOP or a refusal they are only counted.
+  void feed(ByteSpan bytes);
+  /// Bytes of the frame were lost; nothing behind them can be followed.
+  void gap(uint64_t bytes);
+  /// The frame is complete. Without STOP the pickle is truncated.
+  void finish();
+
+  bool ended() const { return ended_; }
+  PickleEnd end() const { return end_; }
+  bool stopped() const { return ended_ && end_ == PickleEnd::kStop; }
+  uint64_t trailing_bytes() const { return trailing_; }
+
+  /// Does it begin with PROTO 0 … 5? (Protocols 0 and 1 have no header.)
+  bool has_header() const { return has_header_; }
+  /// Opcodes read; with a header, PROTO and FRAME count as well.
+  uint64_t ops() const { return ops_; }
+  /// Has it put something in the memo, or fetched something by name? What no other format does by accident.
+  bool is_typical() const { return memo_used_ > 0 || fetched_names_; }
+  /// Has it called something with a name that a Python program can have?
+  bool called_by_name() const { return called_by_name_; }
+  int protocol() const { return protocol_; }
+  bool has_findings() const { return log_.has_findings(); }
+
+  /// The object the pickle leaves (STOP), for those who tell protocols apart by it.
+  std::optional<Value> root() const { return stopped() ? std::optional(root_) : std::nullopt; }
+  const ValueStore& store() const { return store_; }
+
+  /// The answer. Call once, after finish(). The lists and texts of a harmless pickle are left out unless `in_full`:
+  /// nearly every pickle is harmless, and nobody reads them then.
+  PickleReport report(bool in_full);
+
+ private:
+  void step(const Op& op);
+  void step_stack(const Op& op);
+  void step_container(const Op& op);
+  void step_call(const Op& op);
+  void refuse(std::string_view reason) { stop_reading(PickleEnd::kRefused, reason); }
+  void stop_reading(PickleEnd end, std::string_view reason);
+
+  // stack
+  size_t fence() const { return marks_.empty() ? 0 : marks_.back(); }
+  void push(Value value);
+  void collapse();
+  bool need(size_t count);
+  Value pop();
+  Value top() const;
+  bool pop_mark(size_t& start);
+  std::span<const Value> above(size_t start) const { return {stack_.data() + start, stack_.size() - start}; }
+  void replace_from_mark(ValueKind kind);
+
+  // memo
+  void memo_put(uint64_t index);
+  void memo_get(uint64_t index);
+
+  // text
+  void push_text(ValueKind kind, const Op& op);
+  void push_line_text(const Op& op);
+
+  // names and calls
+  void fetch(std::string_view module, std::string_view name, uint64_t offset);
+  void stack_global(uint64_t offset);
+  void call(Value callee, Value args, const Op& op);
+  void build(const Op& op);
+  void note_write(Value target, const Op& op);
+  void take_finding(const CallVerdict& verdict, std::string subject, uint64_t offset);
+  std::string callee_text(Value callee);
+  void collect_from(Value args, const PolicyCategory* category);
+
+  const Policy& policy_;
+  const DissectorLimits& limits_;
+  OpReader reader_;
+  ValueStore store_;
+  CallLog log_;
+  CallJudge judge_;
+  std::vector<Value> stack_;
+  std::vector<uint32_t> marks_;
+  std::vector<Value> memo_;                           // by index, up to limits_.pickle_memo_entries
+  std::unordered_map<uint64_t, Value> memo_far_;      // callables at indices beyond, bounded
+  uint64_t memo_used_ = 0;
+  bool memo_lost_callables_ = false;
+  Value root_;
+  Indicators indicators_;
+  uint64_t frame_bytes_ = 0;
+  uint64_t trailing_ = 0;
+  uint64_t ops_ = 0;
+  int protocol_ = 0;          // the last PROTO, as the unpickler keeps it
+  int highest_protocol_ = 0;
+  bool has_header_ = false;
+  bool fetched_names_ = false;
+  bool called_by_name_ = false;
+  bool ended_ = true;
+  PickleEnd end_ = PickleEnd::kTruncated;
+  std::string_view end_reason_;
+};
+
+/// Machines for a worker: a flow has one only while it is inside a frame. Not thread-safe; outlives its machines.
+class PickleMachinePool {
+ public:
+  PickleMachinePool(const Policy& policy, const DissectorLimits& limits) : policy_(policy), limits_(limits) {}
+  std::unique_ptr<PickleMachine> acquire();
+  void release(std::unique_ptr<PickleMachine> machine);
+
+ private:
+  static constexpr size_t kMaxIdle = 16;
+  const Policy& policy_;
+  const DissectorLimits& limits_;
+  std::vector<std::unique_ptr<PickleMachine>> idle_;
+};
+
+}  // namespace pickletap

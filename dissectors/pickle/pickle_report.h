@@ -1,0 +1,83 @@
+// The whole answer about one pickle: what it resolves, what it calls, what that means. Owns its text; every list and
+// string has a maximum (`truncated` says when one was reached), so that a report can cross threads and be printed
+// whatever the pickle was.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pickletap {
+
+/// The rules that the pickle itself can break, in order of sid (see detect/rule_catalog).
+enum class PickleRule : uint8_t { kCodeExecution, kDangerousReference, kCodeObject, kUnknownCall, kMalformed };
+inline constexpr unsigned kPickleRuleCount = 5;
+
+/// How reading the pickle ended.
+enum class PickleEnd : uint8_t {
+  kStop,       ///< STOP was reached
+  kTruncated,  ///< the frame ended before STOP
+  kRefused,    ///< the unpickler would raise: unknown opcode, empty stack, missing memo entry, …
+  kLimit,      ///< a bound of ours was reached; what follows was not read
+  kGap,        ///< bytes of it were not captured
+};
+
+/// One call that loading makes, in the order of loading.
+struct PickleCall {
+  std::string callable;     ///< "posix.system"; an expression where the callable has no name
+  std::string args;         ///< "('id',)", at most kMaxArgsText bytes
+  std::string_view opcode;  ///< REDUCE, NEWOBJ, NEWOBJ_EX, INST, OBJ or BUILD
+  uint64_t offset = 0;      ///< of the opcode, from the pickle's first byte
+};
+
+/// One reason to raise one rule.
+struct PickleFinding {
+  PickleRule rule = PickleRule::kUnknownCall;
+  std::string callable;            ///< what it is about, empty for kMalformed
+  std::string_view category;       ///< policy category name; lives as long as the Policy
+  std::string reason;              ///< a human half-sentence: "runs a command"
+  uint64_t offset = 0;             ///< of the opcode that shows it
+  std::string_view cwe, tactic, technique;  ///< of the category; live as long as the Policy
+};
+
+/// Strings out of the arguments of what is called, for search and blocking. Each at most kMaxIndicators long.
+struct Indicators {
+  std::vector<std::string> commands, hosts, urls, paths;
+};
+
+/// A manager's request: `(ident, method, args, kwds)`, Lib/multiprocessing/managers.py `dispatch()`.
+struct ManagerRequest {
+  std::string method;  ///< empty: not a request
+  std::string type_id; ///< of `create`, else empty
+};
+
+struct PickleReport {
+  static constexpr unsigned kMaxGlobals = 256;
+  static constexpr unsigned kMaxCalls = 64;
+  static constexpr unsigned kMaxFindings = 32;
+  static constexpr unsigned kMaxIndicators = 16;
+  static constexpr unsigned kMaxArgsText = 2048;
+  static constexpr unsigned kMaxProgramText = 8192;
+
+  int protocol = 0;             ///< the highest PROTO seen, 0 without one
+  uint64_t length = 0;          ///< bytes up to and with STOP, or what was read
+  uint64_t trailing_bytes = 0;  ///< bytes of the frame after STOP
+  PickleEnd end = PickleEnd::kTruncated;
+  std::string_view end_reason;  ///< static text for kRefused and kLimit
+  unsigned nested = 0;          ///< depth: 0 for the pickle the frame carries
+  std::vector<std::string> globals;
+  std::vector<PickleCall> calls;
+  uint64_t calls_total = 0;
+  std::string program;
+  Indicators indicators;
+  std::vector<PickleFinding> findings;
+  bool truncated = false;       ///< a list or text above reached its maximum
+
+  bool complete() const { return end == PickleEnd::kStop; }
+};
+
+/// Name of a rule as in CONTRACT ("pickle.code-execution").
+std::string_view rule_name(PickleRule rule);
+
+}  // namespace pickletap

@@ -1,0 +1,142 @@
+#include "dissectors/pickle/policy.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pickletap {
+
+namespace {
+
+constexpr size_t kMaxNameBytes = 512;
+constexpr int kMaxNameDots = 16;
+
+PolicyCategory category(std::string_view name, std::string_view says) {
+  return {std::string(name), std::string(says), PickleRule::kCodeExecution, 1, "TA0002", "T1059.006", "CWE-502"};
+}
+
+/// Calls `visit` with each dot-separated component of `path` and where it starts; stops when `visit` returns true.
+template <typename Visit>
+bool any_component(std::string_view path, Visit visit) {
+  size_t start = 0;
+  while (start <= path.size()) {
+    const size_t dot = std::min(path.find('.', start), path.size());
+    if (visit(path.substr(start, dot - start), start)) return true;
+    start = dot + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+Policy::Policy()
+    : default_deny_(&categories_.emplace_back(
+          category("default-deny", "calls what nothing harmless of the standard library pickles to"))),
+      unresolved_(&categories_.emplace_back(category("unresolved", "calls something whose name cannot be followed"))),
+      tampering_(&categories_.emplace_back(category("object-tampering", "writes into an object fetched by name"))),
+      indirect_call_(&categories_.emplace_back(category("indirect-call", "calls what another call returned"))) {}
+
+const PolicyCategory& Policy::add_category(PolicyCategory category) {
+  for (PolicyCategory& known : categories_) {
+    if (known.name == category.name) return known = std::move(category);
+  }
+  return categories_.emplace_back(std::move(category));
+}
+
+const PolicyCategory* Policy::find_category(std::string_view name) const {
+  const auto at = std::find_if(categories_.begin(), categories_.end(), [&](const auto& c) { return c.name == name; });
+  return at == categories_.end() ? nullptr : &*at;
+}
+
+void Policy::add(std::string_view name, const Judgement& judgement) {
+  const bool family = name.ends_with(".*");
+  Table& table = family ? families_ : exact_;
+  table.insert_or_assign(std::string(family ? name.substr(0, name.size() - 2) : name), judgement);
+}
+
+void Policy::add_conditional(std::string_view name, ArgumentSpec spec) {
+  add(name, {CallableClass::kConditional, &specs_.emplace_back(std::move(spec)), nullptr});
+}
+
+void Policy::add_stdlib_module(std::string_view top_level_module) { stdlib_.emplace(top_level_module); }
+
+const Judgement* Policy::find_exact(std::string_view full_name) const {
+  const auto at = exact_.find(full_name);
+  return at == exact_.end() ? nullptr : &at->second;
+}
+
+// A dangerous family takes everything below it; a harmless one takes one plain component and nothing below, so that it
+// is no road to elsewhere ("datetime" + "sys.modules").
+const Judgement* Policy::find_family(std::string_view full_name) const {
+  for (size_t dot = full_name.rfind('.'); dot != std::string_view::npos && dot > 0;
+       dot = full_name.rfind('.', dot - 1)) {
+    const auto at = families_.find(full_name.substr(0, dot));
+    if (at == families_.end()) continue;
+    if (at->second.cls == CallableClass::kDangerous) return &at->second;
+    const std::string_view rest = full_name.substr(dot + 1);
+    const bool plain = rest.find('.') == std::string_view::npos && !rest.starts_with("__");
+    if (plain) return &at->second;
+  }
+  return nullptr;
+}
+
+// "shutil" + "os.system", and what hangs on it ("os.system.__call__").
+const Judgement* Policy::find_dangerous_tail(std::string_view name, bool families) const {
+  const Judgement* found = nullptr;
+  any_component(name, [&](std::string_view, size_t at) {
+    if (at == 0 && families) return false;  // the name as such was looked up already
+    const std::string_view tail = name.substr(at);
+    if (families) {
+      found = find_family(tail);
+    } else {
+      for (size_t end = tail.size(); found == nullptr && end != std::string_view::npos && end > 0;
+           end = tail.rfind('.', end - 1)) {
+        const Judgement* exact = find_exact(tail.substr(0, end));
+        if (exact != nullptr && exact->cls == CallableClass::kDangerous) found = exact;
+      }
+    }
+    if (found != nullptr && found->cls != CallableClass::kDangerous) found = nullptr;
+    return found != nullptr;
+  });
+  return found;
+}
+
+// Attributes and methods of a harmless class ("datetime.datetime" + ".now"): harmless as a value.
+bool Policy::is_plain_attribute(std::string_view full_name, size_t name_at) const {
+  for (size_t dot = full_name.rfind('.'); dot != std::string_view::npos && dot > name_at;
+       dot = full_name.rfind('.', dot - 1)) {
+    const Judgement* owner = find_exact(full_name.substr(0, dot));
+    if (owner == nullptr) continue;
+    if (owner->cls == CallableClass::kDangerous) return false;
+    return !any_component(full_name.substr(dot + 1), [](std::string_view part, size_t) { return part.starts_with('_'); });
+  }
+  return false;
+}
+
+Judgement Policy::judge(std::string_view module, std::string_view name) const {
+  // No callable there is has such a name; and the work below stays small.
+  if (module.size() + name.size() > kMaxNameBytes || std::count(name.begin(), name.end(), '.') > kMaxNameDots ||
+      std::count(module.begin(), module.end(), '.') > kMaxNameDots) {
+    return {CallableClass::kDangerous, nullptr, unresolved_};
+  }
+  std::string full;
+  full.reserve(module.size() + 1 + name.size());
+  full.append(module).append(1, '.').append(name);
+  const bool dotted = name.find('.') != std::string_view::npos;
+
+  if (const Judgement* exact = find_exact(full)) return *exact;
+  if (const Judgement* tail = dotted ? find_dangerous_tail(name, false) : nullptr) return *tail;
+  if (const Judgement* family = find_family(full)) return *family;
+  if (dotted && is_plain_attribute(full, module.size())) return {CallableClass::kReferenceOnly, nullptr, nullptr};
+  if (const Judgement* tail = dotted ? find_dangerous_tail(name, true) : nullptr) return *tail;
+
+  const Judgement deny{CallableClass::kDangerous, nullptr, default_deny_};
+  if (is_stdlib(module.substr(0, module.find('.')))) return deny;
+  // "application.utils" + "os.path.something": an unknown module's attribute that is a module of the library.
+  if (dotted &&
+      any_component(name.substr(0, name.rfind('.')), [&](std::string_view part, size_t) { return is_stdlib(part); })) {
+    return deny;
+  }
+  return {};
+}
+
+}  // namespace pickletap

@@ -1,0 +1,130 @@
+// What callables mean: an immutable table from `module.name` to a class, built once from the policy files
+// (config/policy_files.h) and read by every worker without a lock.
+//
+// The order of judgement for a name (config/policy/README.md): 1. the exact full name, for a dotted one also a tail of it
+// ("shutil" + "os.system" reaches os.system); 2. the longest family `prefix.*`; 3. an attribute of a class known to be
+// harmless; 4. the family of a dotted tail; 5. the standard library's default deny, else unknown.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "dissectors/pickle/pickle_report.h"
+
+namespace pickletap {
+
+enum class CallableClass : uint8_t {
+  kUnknown,        ///< no list knows it
+  kSafe,           ///< harmless called or referenced
+  kNewOnly,        ///< harmless by reference and when built without __init__ (NEWOBJ, copyreg); else denied
+  kReferenceOnly,  ///< harmless passed by reference; a call of it is denied
+  kConditional,    ///< harmless or deadly by its arguments: see ArgumentRule
+  kDangerous,      ///< runs code, commands, reaches files, network or interpreter state; or default deny
+};
+
+/// How the arguments of a kConditional callable decide: the closed set of config/policy/conditional.yaml, which says
+/// what each means.
+enum class ArgumentRule : uint8_t {
+  kGetattr,
+  kType,
+  kReconstruct,
+  kPartial,
+  kAccessor,
+  kCalls,
+  kDataOnly,
+  kCodec,
+  kBounded,   ///< harmless but for its cost
+  kConnects,  ///< makes the receiver connect to an address in the arguments
+  kProxy,     ///< as kConnects, for managers' proxies
+  kNamedType, ///< returns the member of module `types` that the first argument names
+};
+
+struct ArgumentSpec {
+  ArgumentRule rule = ArgumentRule::kDataOnly;
+  /// Positions of callables among the arguments; "0.1" is {0, 1}: item 1 of argument 0.
+  struct Slot {
+    unsigned argument = 0;
+    int item = -1;  ///< -1: the argument itself
+  };
+  std::vector<Slot> slots;
+  unsigned min_arguments = 0;       ///< kCalls: with fewer nothing is called
+  unsigned codec = 0;               ///< kCodec: which argument names the codec
+  std::vector<std::string> accept;  ///< kCodec: names as the policy writes them, lower case, with '-'
+};
+
+/// A group of dangerous callables, as the policy file names it.
+struct PolicyCategory {
+  std::string name;       ///< "command-execution"
+  std::string says;       ///< "runs a command"
+  PickleRule rule = PickleRule::kCodeExecution;
+  int severity = 1;
+  std::string tactic;     ///< ATT&CK, "TA0002"
+  std::string technique;  ///< ATT&CK, "T1059.004"
+  std::string cwe;        ///< "CWE-78", the first one that applies
+};
+
+struct Judgement {
+  CallableClass cls = CallableClass::kUnknown;
+  const ArgumentSpec* arguments = nullptr;   ///< kConditional: never null
+  const PolicyCategory* category = nullptr;  ///< kDangerous: never null
+};
+
+class Policy {
+ public:
+  Policy();
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+  Policy(Policy&&) = delete;
+  Policy& operator=(Policy&&) = delete;
+  ~Policy() = default;
+
+  /// Later entries replace earlier ones of the same name, so that an operator's file wins.
+  const PolicyCategory& add_category(PolicyCategory category);
+  const PolicyCategory* find_category(std::string_view name) const;
+  /// `name` is "module.name", or "prefix.*" for a family.
+  void add(std::string_view name, const Judgement& judgement);
+  void add_conditional(std::string_view name, ArgumentSpec spec);
+  void add_stdlib_module(std::string_view top_level_module);
+
+  /// Cost: linear in the length of the name. Never fails; names are taken as they are, hostile ones included.
+  Judgement judge(std::string_view module, std::string_view name) const;
+
+  /// Category of what the standard library has and no list names ("default-deny"), and of what is called although its
+  /// name could not be followed ("unresolved"). Always there; a policy file may describe them better.
+  const PolicyCategory& default_deny() const { return *default_deny_; }
+  const PolicyCategory& unresolved() const { return *unresolved_; }
+  /// Writing into an object fetched by name ("object-tampering") and calling what a call returned ("indirect-call").
+  const PolicyCategory& tampering() const { return *tampering_; }
+  const PolicyCategory& indirect_call() const { return *indirect_call_; }
+
+  size_t size() const { return exact_.size() + families_.size(); }
+
+ private:
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  using Table = std::unordered_map<std::string, Judgement, TextHash, std::equal_to<>>;
+
+  const Judgement* find_exact(std::string_view full_name) const;
+  const Judgement* find_family(std::string_view full_name) const;
+  const Judgement* find_dangerous_tail(std::string_view name, bool families) const;
+  bool is_plain_attribute(std::string_view full_name, size_t name_at) const;
+  bool is_stdlib(std::string_view module) const { return stdlib_.find(module) != stdlib_.end(); }
+
+  std::deque<PolicyCategory> categories_;  // deques: references stay valid
+  std::deque<ArgumentSpec> specs_;
+  PolicyCategory* default_deny_;
+  PolicyCategory* unresolved_;
+  PolicyCategory* tampering_;
+  PolicyCategory* indirect_call_;
+  Table exact_, families_;
+  std::unordered_set<std::string, TextHash, std::equal_to<>> stdlib_;
+};
+
+}  // namespace pickletap

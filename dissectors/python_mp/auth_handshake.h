@@ -1,0 +1,79 @@
+// The HMAC handshake of multiprocessing.connection as seen from outside: CPython 3.13 Lib/multiprocessing/connection.py
+// `deliver_challenge`, `answer_challenge`, `_ALLOWED_DIGESTS`; before 3.12 MD5 only, without a digest's name.
+//
+// A keyed server and client each send three messages: the server challenge, verdict, answer; the client answer,
+// challenge, verdict. A message's meaning follows from its place among the messages of its side, so the order in which
+// the tap saw the two directions does not matter.
+//
+// Pure state, no bytes kept beyond the step at hand. Fed every frame of both directions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "dissectors/dissector.h"
+#include "dissectors/observation.h"
+
+namespace pickletap {
+
+/// CPython reads handshake messages with recv_bytes(256) and refuses longer ones.
+inline constexpr uint64_t kMaxHandshakeMessage = 256;
+
+bool is_challenge(ByteSpan message);
+bool is_welcome(ByteSpan message);
+bool is_failure(ByteSpan message);
+/// The digest an answer was made with; kUnknown when it has the form of no answer.
+Digest digest_of_response(ByteSpan message);
+/// The digest a challenge asks for; kMd5 for the form before 3.12.
+Digest digest_of_challenge(ByteSpan message);
+
+class AuthHandshake {
+ public:
+  struct Taken {
+    bool is_step = false;        ///< the frame was a handshake message
+    bool never_loaded = false;   ///< it stood where a step was due, or behind a failure: the receiver loads it never
+    bool state_changed = false;
+    bool ended = false;          ///< mutual, or failed
+    std::optional<HandshakeStep> step;
+  };
+
+  /// The beginning of the flow was not captured: no handshake seen means nothing.
+  void set_midstream() {
+    if (state_ == AuthState::kNone) state_ = AuthState::kUnknown;
+  }
+
+  /// A complete frame. `head`: its first bytes, all of them where length ≤ kMaxHandshakeMessage.
+  Taken take(Direction from, uint64_t length, ByteSpan head);
+
+  AuthState state() const { return state_; }
+  bool begun() const { return challenger_.has_value(); }
+  bool done() const { return state_ == AuthState::kMutual || state_ == AuthState::kFailed || state_ == AuthState::kOneWay; }
+  /// Who challenged first: the server, unless the peers are none of CPython's.
+  std::optional<Direction> challenger() const { return challenger_; }
+  /// Of the answer to the first challenge.
+  Digest digest() const { return digest_; }
+  /// The form of the first challenge tells the challenger's Python.
+  PythonGuess challenger_python() const { return python_; }
+  /// Would a frame that begins now in this direction be read as a handshake message?
+  bool expects_step(Direction from) const;
+
+ private:
+  Taken take_from_challenger(ByteSpan head, unsigned place);
+  Taken take_from_answerer(ByteSpan head, unsigned place);
+  Taken data_instead(bool never_loaded);
+  Taken verdict(ByteSpan head, bool first_half);
+  HandshakeStep make_step(HandshakeStepKind kind, bool first_half, ByteSpan bytes) const;
+  unsigned& count(Direction d) { return frames_[index_of(d)]; }
+
+  AuthState state_ = AuthState::kNone;
+  std::optional<Direction> challenger_;
+  unsigned frames_[2] = {0, 0};  // messages since the handshake began, up to 3
+  bool early_frames_ = false;    // the answerer spoke before it was challenged
+  bool answer_is_valid_ = false;
+  bool welcomed_ = false;        // the first half succeeded
+  bool second_begun_ = false;
+  Digest digest_ = Digest::kNone;
+  PythonGuess python_ = PythonGuess::kUnknown;
+};
+
+}  // namespace pickletap

@@ -1,0 +1,312 @@
+#include "dissectors/python_mp/python_mp.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "dissectors/byte_reader.h"
+#include "dissectors/python_mp/message_shape.h"
+
+namespace pickletap {
+
+namespace {
+
+/// Opcodes a pickle can begin with: what needs neither a stack nor a MARK below it.
+bool can_begin_pickle(uint8_t byte) {
+  switch (kOpcodes[byte].shape) {
+    case ArgShape::kUnknown: return false;
+    case ArgShape::kNothing: break;
+    default: {
+      const auto code = static_cast<Opcode>(byte);
+      return code != Opcode::kPut && code != Opcode::kBinPut && code != Opcode::kLongBinPut && code != Opcode::kGet &&
+             code != Opcode::kBinGet && code != Opcode::kLongBinGet && code != Opcode::kInst;
+    }
+  }
+  switch (static_cast<Opcode>(byte)) {
+    case Opcode::kMark:
+    case Opcode::kNone:
+    case Opcode::kNewTrue:
+    case Opcode::kNewFalse:
+    case Opcode::kEmptyTuple:
+    case Opcode::kEmptyList:
+    case Opcode::kEmptyDict:
+    case Opcode::kEmptySet:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+PythonMp::PythonMp(const DissectorContext& context, bool from_start) : context_(context), midstream_(!from_start) {
+  if (midstream_) auth_.set_midstream();
+}
+
+PythonMp::~PythonMp() {
+  for (Stream& s : streams_) drop_machine(s);
+}
+
+// Most of what is not ours is told by five bytes: a length that no message of a prober has, and then a byte that
+// begins neither a pickle nor a challenge. "GET ", a TLS record and an SSH banner all read as lengths above 300 MB.
+Probe PythonMp::probe(ByteSpan first_bytes) {
+  ByteReader reader(first_bytes);
+  const auto length = static_cast<int32_t>(static_cast<uint32_t>(reader.big_endian(4)));
+  if (!reader.ok()) return Probe::kNeedMore;
+  if (length <= static_cast<int32_t>(kMaxProbeBytes)) return Probe::kNeedMore;  // and all negative ones
+  const auto first = static_cast<uint8_t>(reader.big_endian(1));
+  if (!reader.ok()) return Probe::kNeedMore;
+  return first == '#' || can_begin_pickle(first) ? Probe::kNeedMore : Probe::kNo;
+}
+
+void PythonMp::drop_machine(Stream& stream) {
+  if (stream.machine) context_.machines.release(std::move(stream.machine));
+}
+
+void PythonMp::reject() {
+  state_ = Probe::kNo;
+  for (Stream& s : streams_) drop_machine(s);
+  held_ = {};
+}
+
+void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
+  Stream& s = stream(from);
+  if (s.lost) {
+    // A header was among what was lost. Messages begin segments more often than not: one that looks like a message
+    // of ours is taken for one.
+    const bool plausible = bytes.size() > 4 && (bytes[0] == 0 || bytes[0] == 0xff) &&
+                           (bytes[4] == '#' || bytes[4] == 0x80 || bytes[0] == 0xff);
+    if (!plausible) return;
+    s.lost = false;
+    s.reader.restart();
+  }
+  while (state_ != Probe::kNo) {
+    switch (s.reader.next(bytes)) {
+      case FrameEvent::kNeedMore: return;
+      case FrameEvent::kBegin: begin_frame(from, sink); break;
+      case FrameEvent::kBytes: body(from, s.reader.chunk()); break;
+      case FrameEvent::kEnd: end_frame(from, sink); break;
+    }
+    if (state_ != Probe::kYes && s.machine && s.machine->called_by_name()) confirm(sink);
+    // Undecided, and no pickle: a message too long to be skipped on suspicion.
+    const bool hopeless = state_ == Probe::kNeedMore && s.reader.in_body() && s.frame.length > kMaxProbeBytes &&
+                          s.body_offset > 0 && (!s.machine || s.machine->ended());
+    if (hopeless) reject();
+  }
+}
+
+void PythonMp::begin_frame(Direction from, ObservationSink& sink) {
+  Stream& s = stream(from);
+  s.frame = FrameSeen{s.frames++, s.reader.length(), s.reader.position(), FrameKind::kBytes};
+  s.alternating = s.alternating && (s.frame.length == 0) == (s.frame.index % 2 == 0);
+  s.body_offset = 0;
+  s.gap_in_frame = false;
+  s.head.clear();
+  if (state_ == Probe::kYes && s.frame.length > context_.limits.frame_bytes) emit(from, FrameOversized{s.frame}, sink);
+}
+
+void PythonMp::body(Direction from, ByteSpan bytes) {
+  Stream& s = stream(from);
+  if (s.frame.length <= kMaxHandshakeMessage && auth_.expects_step(from)) {
+    s.head.insert(s.head.end(), bytes.begin(), bytes.end());
+  }
+  // A manager's other serialiser: Lib/multiprocessing/connection.py `_xml_dumps`.
+  static constexpr std::string_view kXmlParams = "<params>";
+  if (s.body_offset == 0 && state_ == Probe::kYes && bytes.size() >= kXmlParams.size() &&
+      std::equal(kXmlParams.begin(), kXmlParams.end(), bytes.begin())) {
+    application_ = Application::kManager;
+  }
+  if (s.body_offset == 0 && can_begin_pickle(bytes[0])) {
+    s.machine = context_.machines.acquire();
+    s.machine->begin(s.frame.length);
+  }
+  s.body_offset += bytes.size();
+  if (s.machine) s.machine->feed(bytes);
+}
+
+/// In a flow that is known to be ours: is this message a pickle, be it a broken one?
+bool PythonMp::is_pickle(const PickleMachine& machine) const {
+  return machine.stopped() || machine.called_by_name() || (machine.has_header() && machine.ops() >= 2);
+}
+
+/// Does this message prove that the flow is ours? Protocols 0 and 1 have no header, so more is asked of them: what a
+/// pickler cannot help doing, and no other format does.
+bool PythonMp::is_proof(const PickleMachine& machine) const {
+  if (machine.called_by_name()) return true;
+  const bool exact = machine.stopped() && machine.trailing_bytes() == 0;
+  if (!machine.has_header()) return exact && machine.is_typical() && machine.ops() >= 3;
+  if (exact) return true;
+  const bool ran_through = machine.stopped() || machine.end() == PickleEnd::kTruncated;
+  return ran_through && machine.is_typical();
+}
+
+void PythonMp::end_frame(Direction from, ObservationSink& sink) {
+  Stream& s = stream(from);
+  if (s.machine) s.machine->finish();
+  const AuthHandshake::Taken taken = auth_.take(from, s.frame.length, s.head);
+  if (taken.is_step && taken.step->kind == HandshakeStepKind::kChallenge && taken.step->server_challenges) {
+    if (from == Direction::kToServer && midstream_) server_is_initiator_ = true;
+    server_python_ = auth_.challenger_python();
+    application_known_ = true;  // look-alikes have no handshake
+    confirm(sink);
+    emit(from, ProtocolFound{application_, server_is_initiator_}, sink);
+  }
+  const bool pickle = s.machine && !taken.is_step && is_pickle(*s.machine);
+  if (state_ == Probe::kNeedMore) {
+    if (pickle && is_proof(*s.machine)) {
+      confirm(sink);
+    } else {
+      s.probed_bytes += s.frame.length;
+      if (s.frames >= kMaxProbeFrames || s.probed_bytes > kMaxProbeBytes) {
+        reject();
+        return;
+      }
+    }
+  }
+  FrameKind kind = s.frame.length == 0 ? FrameKind::kEmpty : FrameKind::kBytes;
+  if (taken.is_step) kind = FrameKind::kHandshake;
+  if (pickle) kind = FrameKind::kPickle;
+  take_message(from, kind, taken, sink);
+  drop_machine(s);
+}
+
+void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake::Taken& taken, ObservationSink& sink) {
+  Stream& s = stream(from);
+  s.frame.kind = kind;
+  if (state_ == Probe::kYes) ++context_.counters.frames[index_of(from)];
+  if (taken.step) emit(from, *taken.step, sink);
+  if (taken.state_changed) emit(from, AuthChanged{}, sink);
+  if (taken.ended) {
+    handshake_ended_ = true;
+    emit(from, HandshakeEnded{}, sink);
+  }
+  settle(from, sink);
+  if (kind == FrameKind::kPickle) {
+    classify(from, *s.machine, sink);
+    emit_pickle(from, taken.never_loaded, sink);
+  } else if (context_.every_frame && state_ == Probe::kYes) {
+    emit(from, s.frame, sink);
+  }
+}
+
+/// Without a challenge so far a flow is provisionally unauthenticated; the server's first word decides.
+void PythonMp::settle(Direction from, ObservationSink& sink) {
+  if (auth_settled_) return;
+  if (auth_.begun() || auth_.state() == AuthState::kUnknown) {
+    auth_settled_ = true;
+  } else if (from == Direction::kToClient) {
+    auth_settled_ = true;
+    if (state_ == Probe::kYes) emit(from, AuthChanged{}, sink);
+  }
+}
+
+void PythonMp::classify(Direction from, const PickleMachine& machine, ObservationSink& sink) {
+  Application found = application_;
+  const bool one_sided = !auth_.begun() && stream(Direction::kToClient).frames == 0 && from == Direction::kToServer;
+  if (!application_known_ && one_sided) {
+    if (is_log_record(machine)) found = Application::kLogging;
+    if (is_carbon_batch(machine)) found = Application::kCarbon;
+  }
+  const bool alternating = stream(from).alternating;
+  if (!application_known_ && !auth_.begun() && alternating) found = Application::kStream;
+  // Receivers of log records and metrics never answer; a Listener's messages do not alternate for ever.
+  const bool never_answers = application_ == Application::kLogging || application_ == Application::kCarbon;
+  if ((never_answers && from == Direction::kToClient) || (application_ == Application::kStream && !alternating)) {
+    found = Application::kConnection;
+  }
+  if (is_manager_reply(machine) || manager_request(machine)) found = Application::kManager;
+
+  const bool by_server = (from == Direction::kToClient) != server_is_initiator_;
+  if (by_server && machine.protocol() == 2 && server_python_ != PythonGuess::kFrom312) server_python_ = PythonGuess::k27;
+  const bool news = found != application_ || !application_known_;
+  application_known_ = true;
+  application_ = found;
+  // Facts held back for the first pickle's sake belong to what it turned out to be.
+  for (Observation& held : held_) held.application = found;
+  if (news && state_ == Probe::kYes) emit(from, ProtocolFound{application_, server_is_initiator_}, sink);
+}
+
+void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& sink) {
+  Stream& s = stream(from);
+  PickleSeen seen{s.frame, never_loaded, {}, {}};
+  if (auto request = manager_request(*s.machine)) seen.manager = std::move(*request);
+  seen.report = s.machine->report(context_.every_frame);
+  const PickleReport& report = seen.report;
+  const bool broken = report.end == PickleEnd::kTruncated || report.end == PickleEnd::kRefused ||
+                      report.end == PickleEnd::kLimit || report.trailing_bytes > 0;
+  const bool whole_frame = s.reader.at_boundary();
+  if (broken && whole_frame && (s.machine->has_header() || s.machine->called_by_name())) {
+    const std::string_view reason = report.end == PickleEnd::kStop ? "carries bytes after STOP" : report.end_reason;
+    seen.report.findings.push_back({PickleRule::kMalformed, {}, {}, std::string(reason), report.length, {}, {}, {}});
+  }
+  const auto& findings = seen.report.findings;
+  const bool only_unknown = std::all_of(findings.begin(), findings.end(),
+                                        [](const auto& f) { return f.rule == PickleRule::kUnknownCall; });
+  ++context_.counters.pickles[findings.empty() ? 0 : only_unknown ? 1 : 2];
+  emit(from, std::move(seen), sink);
+}
+
+void PythonMp::confirm(ObservationSink& sink) {
+  if (state_ == Probe::kYes) return;
+  state_ = Probe::kYes;
+  for (Observation& held : held_) sink.emit(std::move(held));
+  held_ = {};
+  for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+    const Stream& s = stream(d);
+    if (s.reader.in_body() && s.frame.length > context_.limits.frame_bytes) emit(d, FrameOversized{s.frame}, sink);
+  }
+}
+
+void PythonMp::emit(Direction from, Fact fact, ObservationSink& sink) {
+  Observation observation{from,       application_, auth_.state(), auth_settled_, auth_.digest(), server_python_,
+                          server_is_initiator_, std::move(fact)};
+  if (state_ == Probe::kYes) {
+    sink.emit(std::move(observation));
+  } else if (held_.size() < kMaxHeldFacts) {
+    held_.push_back(std::move(observation));
+  } else {
+    ++context_.counters.held_facts_dropped;
+  }
+}
+
+void PythonMp::on_gap(Direction from, uint64_t bytes, ObservationSink& sink) {
+  Stream& s = stream(from);
+  if (state_ == Probe::kNeedMore) {
+    reject();
+    return;
+  }
+  s.gap_in_frame = true;
+  if (s.machine) s.machine->gap(bytes);
+  if (s.reader.skip(bytes)) {
+    s.body_offset += bytes;
+    return;
+  }
+  if (s.machine && s.machine->called_by_name()) emit_pickle(from, false, sink);
+  drop_machine(s);
+  s.lost = true;
+  emit(from, StreamAnomaly{"frame_sync_lost", bytes}, sink);
+}
+
+void PythonMp::on_end(Direction from, EndReason reason, ObservationSink& sink) {
+  Stream& s = stream(from);
+  s.ended = true;
+  if (state_ == Probe::kNo) return;
+  if (s.machine && s.machine->called_by_name()) {
+    confirm(sink);
+    // recv() returns whole messages only: what ends before its frame does is never loaded.
+    const bool closed = reason == EndReason::kFin || reason == EndReason::kReset;
+    emit_pickle(from, closed && !s.gap_in_frame, sink);
+  }
+  drop_machine(s);
+  if (!stream(opposite(from)).ended || state_ != Probe::kYes) return;
+  if (auth_.begun() && !handshake_ended_) {
+    handshake_ended_ = true;
+    emit(from, HandshakeEnded{!auth_.done()}, sink);
+  }
+  if (!auth_settled_) {
+    auth_settled_ = true;
+    emit(from, AuthChanged{}, sink);
+  }
+}
+
+}  // namespace pickletap

@@ -1,0 +1,89 @@
+// The dissector of multiprocessing.connection and its look-alikes: frames → handshake, pickles, bytes.
+//
+// It begins undecided. A first message that is a challenge, or a pickle that ends where its frame ends, makes the flow
+// ours; until then facts are held back (kMaxHeldFacts at most) and the flow costs no more than the look at its
+// messages. A flow that shows neither within kMaxProbeFrames messages and kMaxProbeBytes bytes is not ours.
+//
+// Memory: a header and 256 bytes a direction, and a PickleMachine while a frame is being read.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "dissectors/dissector.h"
+#include "dissectors/observation.h"
+#include "dissectors/pickle/pickle_machine.h"
+#include "dissectors/python_mp/auth_handshake.h"
+#include "dissectors/python_mp/frame_reader.h"
+
+namespace pickletap {
+
+class PythonMp final : public Dissector {
+ public:
+  /// `from_start`: the flow's SYN was captured, so its first bytes are the peers' first bytes.
+  PythonMp(const DissectorContext& context, bool from_start);
+  ~PythonMp() override;
+  PythonMp(const PythonMp&) = delete;
+  PythonMp& operator=(const PythonMp&) = delete;
+  PythonMp(PythonMp&&) = delete;
+  PythonMp& operator=(PythonMp&&) = delete;
+
+  /// Decides by the first bytes of a direction alone, without state.
+  static Probe probe(ByteSpan first_bytes);
+
+  void on_data(Direction from, ByteSpan bytes, ObservationSink& sink) override;
+  void on_gap(Direction from, uint64_t bytes, ObservationSink& sink) override;
+  void on_end(Direction from, EndReason reason, ObservationSink& sink) override;
+  Probe state() const override { return state_; }
+
+ private:
+  static constexpr unsigned kMaxProbeFrames = 16;
+  static constexpr uint64_t kMaxProbeBytes = uint64_t{1} << 20;
+  static constexpr size_t kMaxHeldFacts = 32;
+
+  /// One direction.
+  struct Stream {
+    FrameReader reader;
+    std::unique_ptr<PickleMachine> machine;
+    std::vector<uint8_t> head;  // of a message that may be a handshake step
+    FrameSeen frame;
+    uint64_t frames = 0;
+    uint64_t probed_bytes = 0;
+    uint64_t body_offset = 0;  // bytes of the frame seen so far
+    bool alternating = true;   // empty and full messages in turn, an empty one first
+    bool gap_in_frame = false;
+    bool lost = false;         // a header was not captured: the next piece is tried as one
+    bool ended = false;
+  };
+
+  Stream& stream(Direction d) { return streams_[index_of(d)]; }
+  void begin_frame(Direction from, ObservationSink& sink);
+  void body(Direction from, ByteSpan bytes);
+  void end_frame(Direction from, ObservationSink& sink);
+  void take_message(Direction from, FrameKind kind, const AuthHandshake::Taken& taken, ObservationSink& sink);
+  void emit_pickle(Direction from, bool never_loaded, ObservationSink& sink);
+  void classify(Direction from, const PickleMachine& machine, ObservationSink& sink);
+  bool is_pickle(const PickleMachine& machine) const;
+  bool is_proof(const PickleMachine& machine) const;
+  void confirm(ObservationSink& sink);
+  void reject();
+  void settle(Direction from, ObservationSink& sink);
+  void emit(Direction from, Fact fact, ObservationSink& sink);
+  void drop_machine(Stream& stream);
+
+  const DissectorContext& context_;
+  Probe state_ = Probe::kNeedMore;
+  std::array<Stream, 2> streams_;
+  AuthHandshake auth_;
+  std::vector<Observation> held_;  // facts of a flow that is not yet known to be ours
+  Application application_ = Application::kConnection;
+  bool application_known_ = false;
+  bool auth_settled_ = false;
+  bool handshake_ended_ = false;
+  bool server_is_initiator_ = false;
+  bool midstream_ = false;
+  PythonGuess server_python_ = PythonGuess::kUnknown;
+};
+
+}  // namespace pickletap

@@ -1,0 +1,108 @@
+#include "sensor/counters.h"
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "sensor/capture/packet_source.h"
+#include "sensor/detect/detector.h"
+#include "sensor/net/flow_table.h"
+
+namespace pickletap {
+
+namespace {
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class Gatherer {
+ public:
+  void add(std::string name, uint64_t value, Labels labels = {}) {
+    counters.push_back({std::move(name), std::move(labels), value});
+  }
+  std::vector<StatsRecord::Counter> counters;
+};
+
+void gather_capture(const CaptureCounters& capture, Gatherer& out) {
+  out.add("packets_total", capture.packets);
+  out.add("bytes_total", capture.bytes);
+  out.add("capture_cut_packets_total", capture.cut_by_snap_length);
+  std::map<std::string, uint64_t> by_layer{{"link", 0}, {"ip", 0}, {"tcp", 0}};
+  for (unsigned i = 0; i < kDecodeResultCount; ++i) {
+    const auto result = static_cast<DecodeResult>(i);
+    if (is_error(result)) by_layer[std::string(layer_of(result))] += capture.by_result[i];
+  }
+  for (const auto& [layer, count] : by_layer) out.add("decode_errors_total", count, {{"layer", layer}});
+  for (const auto result : {DecodeResult::kTcp, DecodeResult::kOther, DecodeResult::kFragment}) {
+    out.add("decoded_packets_total", capture.by_result[index_of(result)], {{"kind", std::string(to_text(result))}});
+  }
+}
+
+void gather_flows(const FlowTableCounters& flows, Gatherer& out) {
+  out.add("flows_total", flows.flows);
+  out.add("flows_active", flows.active_flows);
+  out.add("flows_ignored_total", flows.ignored_flows);
+  for (unsigned i = 0; i < kFlowStateCount; ++i) {
+    out.add("flows_evicted_total", flows.evicted[i], {{"reason", std::string(to_text(static_cast<FlowState>(i)))}});
+  }
+  out.add("stream_gaps_total", flows.streams.gaps);
+  out.add("stream_gap_bytes_total", flows.streams.gap_bytes);
+  out.add("stream_out_of_order_segments_total", flows.streams.out_of_order_segments);
+  out.add("stream_outside_window_segments_total", flows.streams.outside_window_segments);
+  out.add("stream_limit_segments_total", flows.streams.limit_segments);
+  out.add("memory_bytes", flows.flow_memory_bytes, {{"pool", "flows"}});
+  out.add("memory_bytes", flows.out_of_order_bytes, {{"pool", "out_of_order"}});
+}
+
+void gather_dissectors(const DissectorCounters& dissectors, Gatherer& out) {
+  out.add("frames_total", dissectors.frames[0], {{"direction", "to_server"}});
+  out.add("frames_total", dissectors.frames[1], {{"direction", "to_client"}});
+  static constexpr std::array<const char*, 3> kVerdicts = {"harmless", "unknown", "harmful"};
+  for (size_t i = 0; i < kVerdicts.size(); ++i) {
+    out.add("pickles_total", dissectors.pickles[i], {{"verdict", kVerdicts[i]}});
+  }
+  out.add("held_facts_dropped_total", dissectors.held_facts_dropped);
+}
+
+void gather_detector(const Detector& detector, Gatherer& out) {
+  static constexpr std::array<AuthState, 6> kStates = {AuthState::kUnknown, AuthState::kNone,   AuthState::kPending,
+                                                       AuthState::kOneWay,  AuthState::kMutual, AuthState::kFailed};
+  const auto by_auth = detector.listeners().count_by_auth();
+  for (const AuthState state : kStates) {
+    out.add("listeners", by_auth[static_cast<size_t>(state)], {{"auth", std::string(to_text(state))}});
+  }
+  out.add("listeners_dropped_total", detector.listeners().dropped());
+  static constexpr std::array<const char*, 3> kResults = {"success", "failure", "abandoned"};
+  const DetectorCounters& counted = detector.counters();
+  for (size_t digest = 0; digest < std::size(counted.handshakes); ++digest) {
+    for (size_t result = 0; result < kResults.size(); ++result) {
+      out.add("handshakes_total", counted.handshakes[digest][result],
+              {{"result", kResults[result]}, {"digest", std::string(to_text(static_cast<Digest>(digest)))}});
+    }
+  }
+  const auto rules = detector.rules();
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const std::string rule(rules[i].name);
+    out.add("alerts_total", counted.alerts[i],
+            {{"rule", rule}, {"severity", std::to_string(static_cast<int>(rules[i].severity))}});
+    out.add("alerts_suppressed_total", counted.suppressed[i], {{"rule", rule}});
+  }
+  out.add("alerts_parked_early_total", counted.parked_early);
+  out.add("detector_flows_untracked_total", counted.flows_untracked);
+}
+
+}  // namespace
+
+std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources) {
+  Gatherer out;
+  gather_capture(sources.capture, out);
+  gather_flows(sources.flows, out);
+  gather_dissectors(sources.dissectors, out);
+  gather_detector(sources.detector, out);
+  for (const auto& [output, counts] : sources.outputs) {
+    out.add("output_events_total", counts.first, {{"output", std::string(output)}});
+    out.add("output_dropped_total", counts.second, {{"output", std::string(output)}});
+  }
+  return std::move(out.counters);
+}
+
+}  // namespace pickletap

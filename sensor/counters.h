@@ -1,0 +1,32 @@
+// Everything that is counted, gathered from where it is counted (plain cells of a worker, the Detector, the outputs)
+// into CONTRACT's metric names. Every series is there from the start, at 0.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dissectors/dissector.h"
+#include "sensor/record.h"
+
+namespace pickletap {
+
+class Detector;
+struct CaptureCounters;
+struct FlowTableCounters;
+
+/// What one `stats` event and one scrape are made of. References live as long as the call.
+struct CounterSources {
+  const CaptureCounters& capture;
+  const FlowTableCounters& flows;
+  const DissectorCounters& dissectors;
+  const Detector& detector;
+  /// Label and (events, dropped) of each output.
+  std::vector<std::pair<std::string_view, std::pair<uint64_t, uint64_t>>> outputs;
+};
+
+std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources);
+
+}  // namespace pickletap

@@ -1,0 +1,298 @@
+#include "sensor/detect/detector.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "sensor/detect/rule_catalog.h"
+
+namespace pickletap {
+
+namespace {
+
+constexpr size_t kMaxNamedCallables = 8;
+
+RecordHead head_of(const Event& event, const Observation& observation) {
+  RecordHead head;
+  head.time_ns = event.time_ns;
+  head.packet_number = event.packet_number;
+  head.source_index = event.source_index;
+  head.flow = event.flow;
+  head.from = observation.from;
+  head.server_is_initiator = observation.server_is_initiator;
+  // Directions are the flow's; where its server turned out to be the initiator they read the other way round.
+  if (head.server_is_initiator) head.from = opposite(head.from);
+  head.application = observation.application;
+  head.auth = observation.auth;
+  head.digest = observation.digest;
+  head.server_python = observation.server_python;
+  head.has_protocol = true;
+  return head;
+}
+
+/// "runs a command: posix.system, subprocess.Popen; unpickles more data: pickle.loads"
+std::string describe(const PickleReport& report, PickleRule rule) {
+  std::string text;
+  std::string_view reason;
+  size_t named = 0;
+  for (const PickleFinding& finding : report.findings) {
+    if (finding.rule != rule || ++named > kMaxNamedCallables) continue;
+    if (text.empty() || finding.reason != reason) {
+      if (!text.empty()) text += "; ";
+      text += finding.reason;
+      if (!finding.reason.empty() && !finding.callable.empty()) text += ": ";
+    } else {
+      text += ", ";
+    }
+    text += finding.callable;
+    reason = finding.reason;
+  }
+  if (named > kMaxNamedCallables) text += " and more";
+  return text;
+}
+
+std::string signature_of(PickleRule rule, const std::string& what) {
+  switch (rule) {
+    case PickleRule::kCodeExecution: return "Loading this pickle " + what;
+    case PickleRule::kDangerousReference: return "The pickle passes a dangerous callable by reference: " + what;
+    case PickleRule::kCodeObject: return "The pickle " + what;
+    case PickleRule::kUnknownCall: return "Loading this pickle calls what no policy list knows: " + what;
+    case PickleRule::kMalformed: return "Malformed pickle: " + what;
+  }
+  return what;
+}
+
+}  // namespace
+
+Detector::Detector(const Config& config, RecordSink& sink) : sink_(sink) {
+  const auto catalog = rule_catalog();
+  rules_.assign(catalog.begin(), catalog.end());
+  enabled_.assign(rules_.size(), true);
+  counters_.alerts.resize(rules_.size());
+  counters_.suppressed.resize(rules_.size());
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    const auto setting = config.rules.find(std::string(rules_[i].name));
+    if (setting == config.rules.end()) continue;
+    enabled_[i] = setting->second.enabled;
+    if (setting->second.severity != 0) rules_[i].severity = static_cast<Severity>(setting->second.severity);
+  }
+}
+
+size_t Detector::rule_index(std::string_view name) const {
+  const auto at = std::find_if(rules_.begin(), rules_.end(), [&](const RuleInfo& r) { return r.name == name; });
+  return static_cast<size_t>(at - rules_.begin());
+}
+
+Detector::FlowNotes& Detector::notes_of(uint64_t flow_id) {
+  if (const auto at = flows_.find(flow_id); at != flows_.end()) return at->second;
+  if (flows_.size() >= kMaxFlows) {
+    ++counters_.flows_untracked;
+    spare_notes_ = {};
+    return spare_notes_;
+  }
+  return flows_[flow_id];
+}
+
+void Detector::put(Event&& event) {
+  if (!parked_.empty()) release_until(event.time_ns);
+  if (const auto* observation = std::get_if<Observation>(&event.what)) {
+    on_observation(event, *observation);
+  } else if (const auto* ended = std::get_if<FlowEnded>(&event.what)) {
+    on_flow_end(event, *ended);
+  } else if (const auto* trouble = std::get_if<StreamTrouble>(&event.what)) {
+    AnomalyRecord record{{}, trouble->layer, trouble->what, trouble->count};
+    record.head.time_ns = event.time_ns;
+    record.head.packet_number = event.packet_number;
+    record.head.source_index = event.source_index;
+    record.head.flow = event.flow;
+    sink_.write(record);
+  }
+}
+
+void Detector::tick(int64_t time_ns) { release_until(time_ns); }
+
+void Detector::finish() { release_until(INT64_MAX); }
+
+void Detector::on_observation(const Event& event, const Observation& observation) {
+  const RecordHead head = head_of(event, observation);
+  FlowNotes& notes = notes_of(head.flow.flow_id);
+  notes.last = head;
+  notes.look_alike = is_look_alike(observation.application);
+  const bool challenged = head.auth != AuthState::kNone && head.auth != AuthState::kUnknown;
+  if (observation.auth_settled && !parked_.empty()) settle_parked(head.flow.flow_id, challenged);
+
+  if (const auto* step = std::get_if<HandshakeStep>(&observation.fact)) {
+    on_step(head, *step, notes);
+  } else if (const auto* seen = std::get_if<PickleSeen>(&observation.fact)) {
+    on_pickle(head, observation, *seen, notes);
+  } else if (const auto* oversized = std::get_if<FrameOversized>(&observation.fact)) {
+    Alert alert;
+    alert.head = head;
+    alert.signature = "A frame announces " + std::to_string(oversized->frame.length) + " bytes";
+    alert.has_frame = true;
+    alert.frame = oversized->frame;
+    raise(std::move(alert), rule_index("frame.oversized"), false);
+  } else if (const auto* anomaly = std::get_if<StreamAnomaly>(&observation.fact)) {
+    sink_.write(AnomalyRecord{head, "stream", anomaly->what, anomaly->bytes});
+  } else if (const auto* frame = std::get_if<FrameSeen>(&observation.fact)) {
+    sink_.write(ProtocolRecord{head, *frame});
+  } else if (const auto* ended = std::get_if<HandshakeEnded>(&observation.fact)) {
+    const size_t result = ended->abandoned ? 2 : head.auth == AuthState::kFailed ? 1 : 0;
+    ++counters_.handshakes[static_cast<size_t>(head.digest)][result];
+    sink_.write(ProtocolRecord{head, *ended});
+  }
+  const bool certain = head.auth == AuthState::kNone ? observation.auth_settled : head.auth != AuthState::kPending;
+  if (certain && !notes.look_alike) note_listener(head, notes);
+}
+
+void Detector::note_listener(const RecordHead& head, FlowNotes& notes) {
+  const bool first = !std::exchange(notes.counted, true);
+  if (auto record = listeners_.update(head, first)) sink_.write(*record);
+}
+
+void Detector::on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes) {
+  const bool verdict = step.kind == HandshakeStepKind::kWelcome || step.kind == HandshakeStepKind::kFailure;
+  if (!verdict) return;
+  Alert alert;
+  alert.head = head;
+  // Who sent the offending bytes is who gave the answer, not who judged it.
+  alert.head.from = opposite(head.from);
+  if (step.kind == HandshakeStepKind::kFailure && !notes.ever_failed) {
+    notes.ever_failed = true;
+    Alert failed = alert;
+    failed.signature = step.server_challenges ? "The listener refused the client's key (#FAILURE#)"
+                                              : "The client refused the listener's key (#FAILURE#)";
+    raise(std::move(failed), rule_index("auth.failed"), false);
+  }
+  if (!step.server_challenges || step.digest != Digest::kMd5) return;
+  Listener* listener = listeners_.find_or_add(head);
+  if (listener != nullptr && std::exchange(listener->legacy_digest_told, true)) return;
+  alert.signature = "The handshake used HMAC-MD5";
+  raise(std::move(alert), rule_index("auth.legacy-digest"), false);
+}
+
+bool Detector::must_park(const RecordHead& head, const Observation& observation) const {
+  if (observation.auth_settled || is_look_alike(observation.application) || head.from != Direction::kToServer) {
+    return false;
+  }
+  const Listener* listener = listeners_.find(head);
+  return listener == nullptr || !listener->announced || listener->auth != AuthState::kNone;
+}
+
+void Detector::on_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
+                         FlowNotes& notes) {
+  for (unsigned i = 0; i < kPickleRuleCount; ++i) {
+    const auto rule = static_cast<PickleRule>(i);
+    for (const PickleFinding& finding : seen.report.findings) {
+      if (finding.rule != rule) continue;
+      if (rule == PickleRule::kUnknownCall) {
+        // One alert a callable: they are told once a listener, each by itself.
+        if (listeners_.is_new_callable(head, finding.callable)) {
+          alert_about_pickle(head, observation, seen, rule, finding.callable);
+        } else {
+          ++counters_.suppressed[rule_index(rule_name(rule))];
+        }
+        continue;
+      }
+      alert_about_pickle(head, observation, seen, rule, {});
+      break;
+    }
+  }
+  if (head.auth == AuthState::kNone && !notes.look_alike && !notes.exposure_told) {
+    notes.exposure_told = true;
+    Alert alert;
+    alert.head = head;
+    alert.has_frame = true;
+    alert.frame = seen.frame;
+    alert.signature = "Pickles travel without authentication";
+    raise(std::move(alert), rule_index("exposure.unauthenticated"), must_park(head, observation));
+  }
+}
+
+void Detector::alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
+                                  PickleRule rule, const std::string& only_callable) {
+  Alert alert;
+  alert.head = head;
+  alert.signature = signature_of(rule, only_callable.empty() ? describe(seen.report, rule) : only_callable);
+  alert.has_frame = true;
+  alert.frame = seen.frame;
+  alert.has_pickle = true;
+  alert.pickle = seen.report;
+  alert.manager = seen.manager;
+  alert.has_outcome = true;
+  alert.outcome = seen.not_unpickled ? Outcome::kNotUnpickled : Outcome::kAttempted;
+  const auto worst = std::find_if(seen.report.findings.begin(), seen.report.findings.end(),
+                                  [&](const PickleFinding& f) { return f.rule == rule; });
+  if (worst != seen.report.findings.end()) {
+    alert.cwe = worst->cwe;
+    alert.tactic = worst->tactic;
+    alert.technique = worst->technique;
+  }
+  raise(std::move(alert), rule_index(rule_name(rule)), must_park(head, observation));
+}
+
+void Detector::raise(Alert&& alert, size_t rule, bool park) {
+  alert.rule = &rules_[rule];
+  if (!enabled_[rule]) {
+    ++counters_.suppressed[rule];
+    return;
+  }
+  if (!park) {
+    ++counters_.alerts[rule];
+    sink_.write(alert);
+    return;
+  }
+  if (parked_.size() >= kMaxParked) {
+    ++counters_.parked_early;
+    release_until(parked_.front().release_ns);
+  }
+  const int64_t release_ns = alert.head.time_ns + kParkNs;
+  parked_.push_back({std::move(alert), release_ns, rule});
+}
+
+/// The flow's server has spoken. Where it asked for a key, the client's early pickles were read as an answer.
+void Detector::settle_parked(uint64_t flow_id, bool challenged) {
+  const size_t exposure = rule_index("exposure.unauthenticated");
+  for (auto at = parked_.begin(); at != parked_.end();) {
+    if (at->alert.head.flow.flow_id != flow_id) {
+      ++at;
+      continue;
+    }
+    Parked parked = std::move(*at);
+    at = parked_.erase(at);
+    if (challenged && parked.rule == exposure) continue;
+    if (challenged) {
+      parked.alert.outcome = Outcome::kNotUnpickled;
+      parked.alert.head.auth = AuthState::kPending;
+    }
+    raise(std::move(parked.alert), parked.rule, false);
+  }
+}
+
+void Detector::release_until(int64_t time_ns) {
+  while (!parked_.empty() && parked_.front().release_ns <= time_ns) {
+    Parked parked = std::move(parked_.front());
+    parked_.pop_front();
+    raise(std::move(parked.alert), parked.rule, false);
+  }
+}
+
+void Detector::on_flow_end(const Event& event, const FlowEnded& ended) {
+  settle_parked(event.flow.flow_id, false);
+  RecordHead head;
+  if (const auto at = flows_.find(event.flow.flow_id); at != flows_.end()) {
+    FlowNotes notes = std::move(at->second);
+    flows_.erase(at);
+    // A handshake that never ended is all there is to know of this listener.
+    if (!notes.counted && !notes.look_alike) note_listener(notes.last, notes);
+    head = notes.last;
+    head.flow = event.flow;
+  } else {
+    head.flow = event.flow;
+  }
+  head.source_index = event.source_index;
+  head.time_ns = event.time_ns;
+  head.packet_number = event.packet_number;
+  sink_.write(FlowRecord{head, ended.last_ns, ended.reason});
+}
+
+}  // namespace pickletap

@@ -1,0 +1,89 @@
+// Facts in, records out: the one place that decides what is alerted on. Sees events of all workers in packet order,
+// never packets; one thread.
+//
+// A client may send its first pickle before a keyed server's challenge is on the wire. Until the server has spoken,
+// nobody can say whether that pickle was loaded or read as a failed answer, so what depends on it is parked: at most
+// kMaxParked records, for kParkNs of packet time, and not at all where the listener is known to ask for no key.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "config/config.h"
+#include "sensor/detect/listeners.h"
+#include "sensor/event.h"
+#include "sensor/record.h"
+
+namespace pickletap {
+
+struct DetectorCounters {
+  std::vector<uint64_t> alerts;      ///< by place in the rule catalogue
+  std::vector<uint64_t> suppressed;  ///< the same; a rule that is switched off counts here
+  uint64_t handshakes[7][3] = {};    ///< by Digest and by result: success, failure, abandoned
+  uint64_t parked_early = 0;         ///< let go before their time because kMaxParked was reached
+  uint64_t flows_untracked = 0;      ///< beyond kMaxFlows
+};
+
+class Detector final : public EventSink {
+ public:
+  static constexpr size_t kMaxParked = 4096;
+  static constexpr size_t kMaxFlows = 1 << 20;
+  static constexpr int64_t kParkNs = 500'000'000;
+
+  /// `config` is read at construction only; `sink` must outlive the Detector.
+  Detector(const Config& config, RecordSink& sink);
+
+  void put(Event&& event) override;
+  void tick(int64_t time_ns) override;
+  /// No more events: everything parked is let go.
+  void finish();
+
+  const DetectorCounters& counters() const { return counters_; }
+  const Listeners& listeners() const { return listeners_; }
+  std::span<const RuleInfo> rules() const { return rules_; }
+
+ private:
+  /// What is remembered of a flow between its events.
+  struct FlowNotes {
+    bool counted = false;      // its listener knows of it
+    bool look_alike = false;
+    bool exposure_told = false;
+    bool ever_failed = false;
+    RecordHead last;
+  };
+  struct Parked {
+    Alert alert;
+    int64_t release_ns = 0;
+    size_t rule = 0;
+  };
+
+  void on_observation(const Event& event, const Observation& observation);
+  void on_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen, FlowNotes& notes);
+  void on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes);
+  void on_flow_end(const Event& event, const FlowEnded& ended);
+  void note_listener(const RecordHead& head, FlowNotes& notes);
+  void alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
+                          PickleRule rule, const std::string& only_callable);
+  void settle_parked(uint64_t flow_id, bool challenged);
+  void release_until(int64_t time_ns);
+  bool must_park(const RecordHead& head, const Observation& observation) const;
+  void raise(Alert&& alert, size_t rule, bool park);
+  size_t rule_index(std::string_view name) const;
+  FlowNotes& notes_of(uint64_t flow_id);
+
+  RecordSink& sink_;
+  std::vector<RuleInfo> rules_;  // the catalogue with the configuration's severities
+  std::vector<bool> enabled_;
+  Listeners listeners_;
+  std::unordered_map<uint64_t, FlowNotes> flows_;
+  FlowNotes spare_notes_;  // for flows beyond kMaxFlows
+  std::deque<Parked> parked_;
+  DetectorCounters counters_;
+};
+
+}  // namespace pickletap

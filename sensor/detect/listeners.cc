@@ -1,0 +1,97 @@
+#include "sensor/detect/listeners.h"
+
+namespace pickletap {
+
+namespace {
+
+/// How much a state tells of a listener: a failed login or an open handshake says less than a finished one.
+int weight(AuthState state) {
+  switch (state) {
+    case AuthState::kUnknown: return 0;
+    case AuthState::kPending: return 1;
+    case AuthState::kFailed: return 2;
+    case AuthState::kNone:
+    case AuthState::kOneWay:
+    case AuthState::kMutual: return 3;
+  }
+  return 0;
+}
+
+}  // namespace
+
+size_t Listeners::KeyHash::operator()(const Key& key) const {
+  const auto& bytes = key.endpoint.address.bytes;
+  const std::string_view address(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const size_t rest = size_t{key.endpoint.port} << 24 | size_t{key.vlan.ids[0]} << 12 | key.vlan.ids[1];
+  return std::hash<std::string_view>{}(address) ^ std::hash<size_t>{}(rest * 0x9e3779b97f4a7c15U);
+}
+
+Listener* Listeners::find_or_add(const RecordHead& head) {
+  const Key key = key_of(head);
+  if (const auto at = listeners_.find(key); at != listeners_.end()) return &at->second;
+  if (listeners_.size() >= kMaxListeners) {
+    ++dropped_;
+    return nullptr;
+  }
+  Listener& added = listeners_[key];
+  added.first_seen_ns = head.time_ns;
+  return &added;
+}
+
+const Listener* Listeners::find(const RecordHead& head) const {
+  const auto at = listeners_.find(key_of(head));
+  return at == listeners_.end() ? nullptr : &at->second;
+}
+
+std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool first_of_flow) {
+  Listener* listener = find_or_add(head);
+  if (listener == nullptr) return std::nullopt;
+  if (first_of_flow) {
+    ++listener->flows;
+    if (listener->peers.size() < kMaxPeers) listener->peers.insert(head.client().address.bytes);
+  }
+  std::string_view change;
+  if (!listener->announced) change = "new";
+  const auto take = [&](auto& known, const auto& now, bool better, std::string_view what) {
+    if (known == now || !better) return;
+    known = now;
+    if (change.empty()) change = what;
+  };
+  const bool more_certain = weight(head.auth) >= weight(listener->auth);
+  take(listener->digest, head.digest, more_certain && head.digest != Digest::kNone, "digest");
+  take(listener->auth, head.auth, more_certain, "auth");
+  take(listener->application, head.application, head.application == Application::kManager, "application");
+  const bool knows_more = head.server_python != PythonGuess::kUnknown &&
+                          !(listener->python == PythonGuess::k27 && head.server_python == PythonGuess::kUpTo311);
+  take(listener->python, head.server_python, knows_more, "python");
+  listener->announced = true;
+  if (change.empty()) return std::nullopt;
+
+  ListenerRecord record{head, change, listener->first_seen_ns, listener->flows, listener->peers.size()};
+  record.head.auth = listener->auth;
+  record.head.digest = listener->digest;
+  record.head.application = listener->application;
+  record.head.server_python = listener->python;
+  return record;
+}
+
+bool Listeners::is_new_callable(const RecordHead& head, const std::string& callable) {
+  Listener* listener = find_or_add(head);
+  if (listener == nullptr) return true;  // rather once too often than never
+  if (listener->unknown_callables.size() >= kMaxCallables) {
+    if (listener->unknown_callables.contains(callable)) return false;
+    ++dropped_;
+    return false;
+  }
+  return listener->unknown_callables.insert(callable).second;
+}
+
+std::array<uint64_t, 6> Listeners::count_by_auth() const {
+  std::array<uint64_t, 6> counts{};
+  for (const auto& [key, listener] : listeners_) {
+    if (listener.announced) ++counts[static_cast<size_t>(listener.auth)];
+  }
+  return counts;
+}
+
+}  // namespace pickletap

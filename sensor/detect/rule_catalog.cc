@@ -1,0 +1,54 @@
+#include "sensor/detect/rule_catalog.h"
+
+#include <algorithm>
+#include <array>
+
+namespace pickletap {
+
+namespace {
+
+// The texts of Suricata's classification.config.
+constexpr std::string_view kAdmin = "Attempted Administrator Privilege Gain";
+constexpr std::string_view kUser = "Attempted User Privilege Gain";
+constexpr std::string_view kSuspicious = "Potentially Bad Traffic";
+constexpr std::string_view kPolicy = "Potential Corporate Privacy Violation";
+constexpr std::string_view kLogin = "An attempted login using a suspicious username was detected";
+constexpr std::string_view kDecode = "Generic Protocol Command Decode";
+
+constexpr std::array kRules = {
+    RuleInfo{5020001, "pickle.code-execution", Severity::kHigh,
+             "loading the pickle calls something that runs code or commands, or reaches files, network or interpreter "
+             "state in a harmful way",
+             kAdmin, "CWE-502", "TA0002", "T1059.006", "high"},
+    RuleInfo{5020002, "pickle.dangerous-reference", Severity::kMedium,
+             "such a callable is passed by reference and not called", kUser, "CWE-502", "TA0002", "T1059.006",
+             "medium"},
+    RuleInfo{5020003, "pickle.code-object", Severity::kMedium,
+             "it carries Python bytecode or source to be rebuilt (cloudpickle, dill, marshal)", kUser, "CWE-502",
+             "TA0002", "T1059.006", "high"},
+    RuleInfo{5020004, "pickle.unknown-call", Severity::kLow,
+             "it calls or instantiates what no policy list knows (once per listener and callable)", kSuspicious,
+             "CWE-502", "TA0002", "T1059.006", "low"},
+    RuleInfo{5020007, "pickle.malformed", Severity::kLow,
+             "a frame that is a pickle by its start and breaks before STOP, or carries bytes after it", kDecode,
+             "CWE-20", "TA0005", "T1027", "medium"},
+    RuleInfo{5020101, "exposure.unauthenticated", Severity::kMedium,
+             "pickles travel on a connection that had no handshake", kPolicy, "CWE-306", "TA0001", "T1190", "high"},
+    RuleInfo{5020201, "auth.failed", Severity::kLow, "#FAILURE#", kLogin, "CWE-307", "TA0006", "T1110", "high"},
+    RuleInfo{5020204, "auth.legacy-digest", Severity::kLow, "HMAC-MD5 was used (once per listener)", kPolicy,
+             "CWE-328", "TA0006", "T1110.002", "high"},
+    RuleInfo{5020401, "frame.oversized", Severity::kMedium, "a frame announces more than the configured limit",
+             kDecode, "CWE-400", "TA0040", "T1499", "medium"},
+};
+
+}  // namespace
+
+std::span<const RuleInfo> rule_catalog() { return kRules; }
+
+std::vector<std::string_view> rule_names() {
+  std::vector<std::string_view> names(kRules.size());
+  std::transform(kRules.begin(), kRules.end(), names.begin(), [](const RuleInfo& rule) { return rule.name; });
+  return names;
+}
+
+}  // namespace pickletap

@@ -1,0 +1,552 @@
+#include "sensor/net/flow_table.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace pickletap {
+namespace {
+
+constexpr uint64_t kFlowIdMask = (uint64_t{1} << 51) - 1;
+
+bool has_flag(const Packet& packet, uint8_t flag) { return (packet.flags & flag) != 0; }
+
+bool has_payload(const Packet& packet) { return !packet.payload.empty() || packet.payload_missing != 0; }
+
+constexpr int64_t floor_seconds(int64_t time_ns) {
+  constexpr int64_t kNs = 1'000'000'000;
+  return time_ns / kNs - (time_ns % kNs < 0 ? 1 : 0);
+}
+
+}  // namespace
+
+std::string_view to_text(FlowState state) {
+  switch (state) {
+    case FlowState::kOpening:
+      return "opening";
+    case FlowState::kDissected:
+      return "dissected";
+    case FlowState::kIgnored:
+      return "ignored";
+    case FlowState::kClosed:
+      return "closed";
+  }
+  return "unknown";
+}
+
+FlowTable::FlowTable(const FlowTableConfig& config, Protocols protocols, EventSink& sink)
+    : config_(config),
+      protocols_(std::move(protocols)),
+      sink_(sink),
+      pool_{config.stream, config.out_of_order_bytes, 0, {}},
+      index_(0, IndexHash{&slab_, FlowHash(config.hash_seed)}, IndexEqual{&slab_}),
+      observer_(*this) {
+  config_.max_flows = std::max(config_.max_flows, uint32_t{1});
+  config_.max_dissected = std::max(config_.max_dissected, uint32_t{1});
+  for (unsigned i = 0; i < kFlowStateCount; ++i) {
+    wheels_[i] = std::make_unique<TimerWheel>(slab_, static_cast<uint8_t>(i));
+  }
+}
+
+FlowTable::~FlowTable() = default;
+
+void FlowTable::process(const Packet& packet) {
+  advance(packet.time_ns, packet.number);
+  ++counters_.packets;
+  counters_.bytes += packet.wire_bytes;
+  const OrientedKey oriented = make_flow_key(packet);
+  const auto found = index_.find(oriented.key);
+  const uint32_t index = found != index_.end() ? *found : create(oriented, packet);
+  Flow& flow = slab_[index];
+  flow.last_ns = packet.time_ns;
+  ++flow.packets[oriented.side];
+  flow.bytes[oriented.side] += packet.wire_bytes;
+  constexpr uint8_t kControl = TcpFlag::kSyn | TcpFlag::kFin | TcpFlag::kRst;
+  if (flow.state == FlowState::kIgnored && !has_flag(packet, kControl)) [[likely]] return;
+  now_ns_ = packet.time_ns;
+  now_number_ = packet.number;
+  process_by_state(index, packet, oriented.side);
+}
+
+void FlowTable::process_by_state(uint32_t index, const Packet& packet, unsigned side) {
+  if (has_flag(packet, TcpFlag::kSyn) && !has_flag(packet, TcpFlag::kRst)) {
+    // Payload of a SYN or SYN-ACK is discarded by the receiver. No listener takes a SYN with a FIN.
+    if (has_flag(packet, TcpFlag::kFin)) return;
+    if (has_flag(packet, TcpFlag::kAck)) {
+      on_syn_ack(index, packet, side);
+    } else {
+      on_syn(index, packet, side);
+    }
+    return;
+  }
+  switch (slab_[index].state) {
+    case FlowState::kOpening:
+      on_opening(index, packet, side);
+      return;
+    case FlowState::kDissected:
+      on_dissected(index, packet, side);
+      return;
+    case FlowState::kIgnored:
+      on_ignored(index, packet, side);
+      return;
+    case FlowState::kClosed:
+      return;
+  }
+}
+
+// --- the life of a record
+
+uint32_t FlowTable::create(const OrientedKey& oriented, const Packet& packet) {
+  now_ns_ = packet.time_ns;
+  now_number_ = packet.number;
+  if (counters_.active_flows >= config_.max_flows) make_room();
+  const uint32_t index = slab_.allocate();
+  Flow& flow = slab_[index];
+  flow = Flow{};
+  flow.key = oriented.key;
+  begin(flow, packet, oriented.side);
+  index_.insert(index);
+  hang(index);
+  ++counters_.flows;
+  ++counters_.active_flows;
+  if (!flow.has(FlowFlag::kSyn)) ++counters_.midstream_flows;
+  return index;
+}
+
+/// What the first packet says of who opened the flow and where its streams begin.
+void FlowTable::begin(Flow& flow, const Packet& packet, unsigned side) {
+  flow.flow_id = packet.number & kFlowIdMask;
+  flow.start_ns = flow.last_ns = packet.time_ns;
+  unsigned initiator = side;
+  constexpr uint8_t kOpeners = TcpFlag::kSyn | TcpFlag::kRst | TcpFlag::kFin;
+  if ((packet.flags & kOpeners) == TcpFlag::kSyn) {
+    flow.set(FlowFlag::kSyn);
+    flow.start_seq[side] = packet.seq + 1;
+    flow.set_of(FlowFlag::kStartKnown, side);
+    if (has_flag(packet, TcpFlag::kAck)) {
+      initiator = side ^ 1;
+      flow.set(FlowFlag::kSynAck);
+      flow.start_seq[side ^ 1] = packet.ack;
+      flow.set_of(FlowFlag::kStartKnown, side ^ 1);
+    }
+  } else if (packet.source_port < packet.destination_port) {
+    initiator = side ^ 1;  // servers tend to have the lower port
+  }
+  if (initiator == 1) flow.set(FlowFlag::kUpperInitiates);
+}
+
+/// The tuple is used by a new connection from this packet on.
+void FlowTable::restart(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  --flow.packets[side];  // process() counted the packet for the old flow
+  flow.bytes[side] -= packet.wire_bytes;
+  end(flow, EndReason::kReset);
+  wheels_[flow.wheel]->remove(index);
+  const FlowKey key = flow.key;
+  flow = Flow{};
+  flow.key = key;
+  begin(flow, packet, side);
+  flow.packets[side] = 1;
+  flow.bytes[side] = packet.wire_bytes;
+  hang(index);
+  ++counters_.flows;
+}
+
+void FlowTable::ignore(uint32_t index) {
+  Flow& flow = slab_[index];
+  free_body(flow);
+  flow.state = FlowState::kIgnored;
+  ++counters_.ignored_flows;
+  // From the wheel of flows without payload it comes along at the next look; the other one's slots are too far off.
+  if (flow.wheel == index_of(FlowState::kDissected)) rehang(index);
+}
+
+void FlowTable::close(uint32_t index, EndReason reason) {
+  Flow& flow = slab_[index];
+  end(flow, reason);
+  flow.state = FlowState::kClosed;
+  rehang(index);
+}
+
+/// Tells everyone that the flow is over. The record stays, without a body.
+void FlowTable::end(Flow& flow, EndReason reason) {
+  if (flow.state == FlowState::kClosed) return;
+  bool dissected = false;
+  if (flow.body != kNoBody) {
+    const FlowBody& body = *bodies_[flow.body];
+    for (const unsigned side : {flow.initiator(), flow.initiator() ^ 1}) {
+      bodies_[flow.body]->streams[side].finish(reason);
+      if (!drain(flow, side)) break;
+    }
+    dissected = body.dissector->state() == Probe::kYes;
+    free_body(flow);
+  }
+  if (dissected || config_.flow_events_for_all) emit(flow, FlowEnded{reason, flow.last_ns, dissected});
+}
+
+void FlowTable::remove(uint32_t index) {
+  wheels_[slab_[index].wheel]->remove(index);
+  index_.erase(index);
+  slab_.release(index);
+  --counters_.active_flows;
+}
+
+// --- packets
+
+void FlowTable::on_syn(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  const uint32_t start = packet.seq + 1;
+  const bool same = flow.has_of(FlowFlag::kStartKnown, side) && flow.start_seq[side] == start;
+  if (same && flow.has(FlowFlag::kSyn)) return;  // a copy, or the packet that began the flow
+  const bool peer_seen = flow.packets[side ^ 1] != 0;
+  if (flow.state == FlowState::kOpening && flow.has(FlowFlag::kSyn) && !flow.has(FlowFlag::kSynAck)) {
+    // Nobody answered yet: the SYN-ACK will say which one it means.
+    flow.start_seq[side] = start;
+    flow.set_of(FlowFlag::kStartKnown, side);
+  } else if (flow.state == FlowState::kClosed || !peer_seen ||
+             (flow.state == FlowState::kOpening && !flow.has(FlowFlag::kSyn))) {
+    restart(index, packet, side);
+  } else {
+    flow.pending_syn = packet.seq;
+    flow.flags = static_cast<uint16_t>(flow.flags & ~(FlowFlag::kPendingSyn * 3U));
+    flow.set_of(FlowFlag::kPendingSyn, side);
+  }
+}
+
+void FlowTable::on_syn_ack(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  const uint32_t start = packet.seq + 1;
+  if (flow.has(FlowFlag::kSynAck) && flow.has_of(FlowFlag::kStartKnown, side) && flow.start_seq[side] == start) {
+    return;  // a copy, or the packet that began the flow
+  }
+  const bool answers_pending = flow.has_of(FlowFlag::kPendingSyn, side ^ 1) && packet.ack == flow.pending_syn + 1;
+  if (flow.state == FlowState::kClosed || answers_pending) {
+    restart(index, packet, side);
+    return;
+  }
+  if (flow.state != FlowState::kOpening || flow.has(FlowFlag::kSynAck)) return;
+  flow.set(FlowFlag::kSyn | FlowFlag::kSynAck);
+  flow.flags = static_cast<uint16_t>(flow.flags & ~FlowFlag::kUpperInitiates);
+  if (side == 0) flow.set(FlowFlag::kUpperInitiates);
+  flow.start_seq[side] = start;
+  flow.start_seq[side ^ 1] = packet.ack;
+  flow.set(FlowFlag::kStartKnown * 3);
+}
+
+void FlowTable::on_opening(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  const uint32_t ahead = packet.seq - flow.start_seq[side];
+  const bool start_known = flow.has_of(FlowFlag::kStartKnown, side);
+  if (has_flag(packet, TcpFlag::kRst)) {
+    // No payload was sent, so the receiver waits for exactly this number; behind a FIN, for the one after it.
+    const uint32_t fin = flow.has_of(FlowFlag::kFin, side) ? 1 : 0;
+    if (!start_known || ahead <= fin) close(index, EndReason::kReset);
+    return;
+  }
+  if (!has_flag(packet, TcpFlag::kAck)) return;  // no receiver takes it
+  if (flow.has(FlowFlag::kSyn) && !flow.has_of(FlowFlag::kStartKnown, side ^ 1)) {
+    flow.start_seq[side ^ 1] = packet.ack;  // the SYN-ACK was not captured
+    flow.set_of(FlowFlag::kStartKnown, side ^ 1);
+  }
+  if (has_payload(packet)) {
+    on_first_payload(index, packet, side);
+  } else if (has_flag(packet, TcpFlag::kFin) && (!start_known || ahead == 0)) {
+    flow.set_of(FlowFlag::kFin, side);
+    if (flow.has_of(FlowFlag::kFin, side ^ 1)) close(index, EndReason::kFin);
+  }
+}
+
+void FlowTable::on_first_payload(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  ByteSpan payload = packet.payload;
+  if (flow.has_of(FlowFlag::kStartKnown, side)) {
+    const auto before = static_cast<int32_t>(flow.start_seq[side] - packet.seq);
+    if (before < 0) {  // out of order: kept until what comes first has arrived
+      if (make_body(index)) on_dissected(index, packet, side);
+      return;
+    }
+    const auto old = static_cast<uint64_t>(before);
+    if (old >= payload.size() + packet.payload_missing) return;  // a keep-alive
+    payload = payload.subspan(std::min<size_t>(old, payload.size()));
+  }
+  // A payload of which nothing was captured shows as little as one that is something else.
+  const Probe probe = payload.empty() ? Probe::kNo : protocols_.probe(payload);
+  if (probe != Probe::kNo) {
+    if (make_body(index)) on_dissected(index, packet, side);
+    return;
+  }
+  // Without the beginning, a payload may begin anywhere in a message; a few more are looked at.
+  if (!flow.has(FlowFlag::kSyn) && ++flow.probes < kMaxMidstreamProbes) return;
+  ignore(index);
+  on_ignored(index, packet, side);
+}
+
+void FlowTable::on_ignored(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  if (has_flag(packet, TcpFlag::kRst)) {
+    close(index, EndReason::kReset);
+  } else if (has_flag(packet, TcpFlag::kFin)) {
+    flow.set_of(FlowFlag::kFin, side);
+    if (flow.has_of(FlowFlag::kFin, side ^ 1)) close(index, EndReason::kFin);
+  }
+}
+
+void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  FlowBody& body = *bodies_[flow.body];
+  StreamReassembler& stream = body.streams[side];
+  StreamReassembler& peer = body.streams[side ^ 1];
+  if (has_flag(packet, TcpFlag::kRst)) {
+    if (stream.accepts_reset(packet.seq)) close(index, EndReason::kReset);
+    return;
+  }
+  if (!has_flag(packet, TcpFlag::kAck)) return;  // no receiver takes it
+  bool wanted = true;
+  if (peer.started()) {
+    peer.acknowledge(packet.ack, packet.time_ns);
+    wanted = drain(flow, side ^ 1);
+  }
+  const bool fin = has_flag(packet, TcpFlag::kFin);
+  if (wanted && (fin || has_payload(packet))) {
+    stream.push({packet.seq, packet.payload, packet.payload_missing, fin}, packet.time_ns);
+    wanted = drain(flow, side);
+  }
+  if (!wanted) {
+    ignore(index);
+    on_ignored(index, packet, side);
+  } else if (stream.ended() && peer.ended()) {
+    close(index, EndReason::kFin);
+  }
+}
+
+// --- bodies
+
+/// False when the registry has no Dissector for the flow, which is ignored then.
+bool FlowTable::make_body(uint32_t index) {
+  Flow& flow = slab_[index];
+  std::unique_ptr<Dissector> dissector = protocols_.make(flow.has(FlowFlag::kSyn));
+  if (dissector == nullptr) {
+    ignore(index);
+    return false;
+  }
+  if (counters_.active_dissectors >= config_.max_dissected) {
+    unsigned moves = kMaxMovesPerEviction;
+    evict_from(FlowState::kDissected, moves);
+  }
+  if (free_bodies_.empty()) {
+    free_bodies_.push_back(static_cast<uint32_t>(bodies_.size()));
+    bodies_.emplace_back();
+  }
+  flow.body = free_bodies_.back();
+  free_bodies_.pop_back();
+  bodies_[flow.body] = std::make_unique<FlowBody>(pool_, std::move(dissector));
+  flow.state = FlowState::kDissected;
+  rehang(index);
+  ++counters_.dissectors_made;
+  ++counters_.active_dissectors;
+  for (const unsigned side : {0U, 1U}) {
+    if (!flow.has_of(FlowFlag::kStartKnown, side)) continue;
+    StreamReassembler& stream = bodies_[flow.body]->streams[side];
+    stream.start(flow.start_seq[side]);
+    if (flow.has_of(FlowFlag::kFin, side)) stream.push({flow.start_seq[side], {}, 0, true}, flow.last_ns);
+  }
+  return true;
+}
+
+void FlowTable::free_body(Flow& flow) {
+  if (flow.body == kNoBody) return;
+  bodies_[flow.body].reset();
+  free_bodies_.push_back(flow.body);
+  flow.body = kNoBody;
+  --counters_.active_dissectors;
+}
+
+/// Hands on what a stream has ready. False when the dissector wants no more of this flow.
+bool FlowTable::drain(Flow& flow, unsigned side) {
+  FlowBody& body = *bodies_[flow.body];
+  const Direction from = flow.direction_from(side);
+  observer_.flow = &flow;
+  StreamPiece piece;
+  while (body.streams[side].take(piece)) {
+    switch (piece.kind) {
+      case StreamPiece::Kind::kData:
+        body.dissector->on_data(from, piece.data, observer_);
+        break;
+      case StreamPiece::Kind::kHole:
+      case StreamPiece::Kind::kCutOff:
+        tell_gap(flow, body, side, piece);
+        body.dissector->on_gap(from, piece.bytes, observer_);
+        break;
+      case StreamPiece::Kind::kEnd:
+        body.dissector->on_end(from, piece.reason, observer_);
+        break;
+    }
+    if (body.dissector->state() == Probe::kNo) return false;
+  }
+  if (const uint64_t bytes = body.streams[side].take_limit_bytes(); bytes != 0) {
+    tell_trouble(flow, body, "out_of_order_limit", bytes);
+  }
+  return true;
+}
+
+void FlowTable::tell_gap(const Flow& flow, FlowBody& body, unsigned side, const StreamPiece& piece) {
+  if (piece.kind == StreamPiece::Kind::kHole) {
+    tell_trouble(flow, body, "gap", piece.bytes);
+  } else if (!body.cut_off_told[side]) {
+    body.cut_off_told[side] = true;  // each packet of the flow will be
+    tell_trouble(flow, body, "cut_by_snap_length", piece.bytes);
+  }
+}
+
+void FlowTable::tell_trouble(const Flow& flow, FlowBody& body, std::string_view what, uint64_t bytes) {
+  if (body.troubles_told == kMaxTroubles) return;
+  ++body.troubles_told;
+  emit(flow, StreamTrouble{"stream", what, bytes});
+}
+
+// --- time and room
+
+void FlowTable::move_clock(int64_t time_ns, uint64_t packet_number) {
+  const int64_t now_s = floor_seconds(time_ns);
+  if (clock_runs_ && now_s == clock_s_ - 1) return;  // packets change places around the turn of a second
+  const bool forward = clock_runs_ && now_s > clock_s_;
+  const int64_t from_s = std::exchange(clock_s_, now_s);
+  clock_runs_ = true;
+  second_start_ns_ = now_s * static_cast<int64_t>(kNsPerSecond);
+  if (forward) {
+    now_ns_ = time_ns;
+    now_number_ = packet_number;
+    sweep(from_s, now_s);
+    sink_.tick(second_start_ns_);
+  }
+}
+
+void FlowTable::sweep(int64_t from_s, int64_t to_s) {
+  for (const auto& wheel : wheels_) {
+    TimerWheel::Due due;
+    for (int64_t done_s = from_s; (due = wheel->detach_next(done_s, to_s)).chain != kNoFlow; done_s = due.second) {
+      for (uint32_t index = due.chain; index != kNoFlow;) {
+        const uint32_t following = slab_[index].next;
+        Flow& flow = slab_[index];
+        hang(index);
+        if (due_s(flow) <= to_s) {
+          if (flow.state != FlowState::kClosed) ++counters_.timed_out_flows;
+          end(flow, EndReason::kTimeout);
+          remove(index);
+        }
+        index = following;
+      }
+    }
+  }
+}
+
+/// The second in which the flow times out, if it stays silent.
+int64_t FlowTable::due_s(const Flow& flow) const {
+  uint32_t timeout_s = config_.handshake_timeout_s;
+  switch (flow.state) {
+    case FlowState::kOpening:
+      // Established, when the initiator spoke again after the answer.
+      if (flow.has(FlowFlag::kSynAck) && flow.packets[flow.initiator()] > 1) timeout_s = config_.idle_timeout_s;
+      break;
+    case FlowState::kDissected:
+      timeout_s = config_.idle_timeout_s;
+      break;
+    case FlowState::kIgnored:
+      timeout_s = config_.ignored_timeout_s;
+      break;
+    case FlowState::kClosed:
+      timeout_s = config_.closed_timeout_s;
+      break;
+  }
+  return floor_seconds(flow.last_ns) + 1 + timeout_s;
+}
+
+void FlowTable::hang(uint32_t index) {
+  const Flow& flow = slab_[index];
+  wheels_[index_of(flow.state)]->insert(index, due_s(flow), clock_s_);
+}
+
+void FlowTable::rehang(uint32_t index) {
+  wheels_[slab_[index].wheel]->remove(index);
+  hang(index);
+}
+
+void FlowTable::make_room() {
+  unsigned moves = kMaxMovesPerEviction;
+  for (const FlowState state :
+       {FlowState::kClosed, FlowState::kOpening, FlowState::kIgnored, FlowState::kDissected}) {
+    if (evict_from(state, moves)) return;
+  }
+}
+
+/// Evicts the flow of a state that was silent for longest. Flows that were active since the wheel saw them, or are in
+/// another state by now, are moved first, `moves` of them at most.
+bool FlowTable::evict_from(FlowState state, unsigned& moves) {
+  TimerWheel& wheel = *wheels_[index_of(state)];
+  for (uint32_t index = kNoFlow; (index = wheel.oldest(clock_s_)) != kNoFlow;) {
+    Flow& flow = slab_[index];
+    const bool misplaced = flow.state != state || TimerWheel::slot_of(due_s(flow)) != flow.slot;
+    if (misplaced && moves != 0) {
+      --moves;
+      rehang(index);
+      continue;
+    }
+    ++counters_.evicted[index_of(flow.state)];
+    end(flow, EndReason::kEvicted);
+    remove(index);
+    return true;
+  }
+  return false;
+}
+
+void FlowTable::finish() {
+  std::vector<std::pair<uint64_t, uint32_t>> by_start;
+  by_start.reserve(index_.size());
+  for (const uint32_t index : index_) by_start.emplace_back(slab_[index].flow_id, index);
+  std::sort(by_start.begin(), by_start.end());
+  for (const auto& [flow_id, index] : by_start) {
+    end(slab_[index], EndReason::kCapture);
+    remove(index);
+  }
+}
+
+FlowTableCounters FlowTable::counters() const {
+  FlowTableCounters counters = counters_;
+  counters.flow_memory_bytes = slab_.memory_bytes() + index_.bucket_count() * sizeof(uint32_t);
+  counters.out_of_order_bytes = pool_.used_bytes;
+  counters.streams = pool_.counters;
+  return counters;
+}
+
+// --- events
+
+FlowContext FlowTable::context_of(const Flow& flow) const {
+  const unsigned initiator = flow.initiator();
+  FlowContext context;
+  context.flow_id = flow.flow_id;
+  context.initiator = endpoint_of(flow.key, initiator);
+  context.responder = endpoint_of(flow.key, initiator ^ 1);
+  context.vlan = vlan_of(flow.key);
+  context.start_ns = flow.start_ns;
+  for (const unsigned side : {0U, 1U}) {
+    const unsigned direction = index_of(flow.direction_from(side));
+    context.counts.packets[direction] = flow.packets[side];
+    context.counts.bytes[direction] = flow.bytes[side];
+  }
+  context.midstream = !flow.has(FlowFlag::kSyn);
+  return context;
+}
+
+template <typename What>
+void FlowTable::emit(const Flow& flow, What&& what) {
+  Event event;
+  event.time_ns = now_ns_;
+  event.packet_number = now_number_;
+  event.source_index = source_index_;
+  event.flow = context_of(flow);
+  event.what = std::forward<What>(what);
+  sink_.put(std::move(event));
+}
+
+void FlowTable::Observer::emit(Observation&& observation) { table_.emit(*flow, std::move(observation)); }
+
+}  // namespace pickletap

@@ -1,0 +1,47 @@
+// A decoded packet as the rest of the sensor sees it: a view, trivially copyable, valid until its source's next read.
+// Fields follow RFC 9293 (TCP), RFC 791 and RFC 8200 (IP). Numbers are in host byte order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace pickletap {
+
+/// An IPv4 or IPv6 address; IPv4 stands in the first four bytes and the rest is zero.
+struct IpAddress {
+  std::array<uint8_t, 16> bytes{};
+  bool is_v6 = false;
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+};
+
+/// VLAN ids, outermost first; 0 (priority tag) counts as untagged (FACTS, layer 2).
+struct VlanTags {
+  std::array<uint16_t, 2> ids{};
+  uint8_t count = 0;
+  friend bool operator==(const VlanTags&, const VlanTags&) = default;
+};
+
+struct TcpFlag {
+  static constexpr uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10, kUrg = 0x20;
+};
+
+struct Packet {
+  int64_t time_ns = 0;     ///< since the Unix epoch, from the capture
+  uint64_t number = 0;     ///< 1-based position in the whole input, as `pcap_cnt`
+  uint32_t wire_bytes = 0; ///< length on the wire, before any cut by the snap length
+  uint32_t captured_bytes = 0;
+  IpAddress source, destination;
+  uint16_t source_port = 0, destination_port = 0;
+  VlanTags vlan;
+  uint32_t seq = 0, ack = 0;
+  uint16_t window = 0;
+  uint16_t urgent = 0;
+  uint8_t flags = 0;                 ///< TcpFlag
+  uint32_t payload_missing = 0;      ///< payload bytes the IP length promises and the snap length cut off
+  std::span<const uint8_t> payload;  ///< TCP payload as captured, without link padding
+};
+static_assert(std::is_trivially_copyable_v<Packet>);
+
+}  // namespace pickletap

@@ -1,0 +1,116 @@
+// What the detection thread hands to the outputs: one struct for each EVE event type. By value, bounded, complete: an
+// output needs nothing but the record to write its line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sensor/event.h"
+
+namespace pickletap {
+
+enum class Severity : uint8_t { kHigh = 1, kMedium = 2, kLow = 3 };
+
+/// One row of the rule catalogue (detect/rule_catalog.cc, the only place that has them). Static.
+struct RuleInfo {
+  uint32_t sid = 0;
+  std::string_view name;        ///< "pickle.code-execution"
+  Severity severity = Severity::kLow;
+  std::string_view raised_when; ///< for `pickletap rules`, a half-sentence
+  std::string_view category;    ///< Suricata classtype text, "Attempted Administrator Privilege Gain" and such
+  std::string_view cwe;         ///< "CWE-502"
+  std::string_view tactic;      ///< ATT&CK, "TA0002"
+  std::string_view technique;   ///< ATT&CK, "T1059.006"
+  std::string_view confidence;  ///< "high", "medium" or "low"
+};
+
+enum class Outcome : uint8_t { kAttempted, kNotUnpickled, kExecuted };
+
+/// Fields every record has: when, where in the capture, on which flow.
+struct RecordHead {
+  int64_t time_ns = 0;
+  uint64_t packet_number = 0;
+  uint16_t source_index = 0;
+  FlowContext flow;
+  Direction from = Direction::kToServer;  ///< for alerts: who sent the offending bytes
+  bool server_is_initiator = false;
+  Application application = Application::kConnection;
+  AuthState auth = AuthState::kUnknown;
+  Digest digest = Digest::kNone;
+  PythonGuess server_python = PythonGuess::kUnknown;
+  bool has_protocol = false;  ///< false: no python_mp object and no app_proto in the event
+
+  const Endpoint& server() const { return server_is_initiator ? flow.initiator : flow.responder; }
+  const Endpoint& client() const { return server_is_initiator ? flow.responder : flow.initiator; }
+  const Endpoint& sender() const { return from == Direction::kToServer ? client() : server(); }
+  const Endpoint& receiver() const { return from == Direction::kToServer ? server() : client(); }
+};
+
+struct Alert {
+  RecordHead head;
+  const RuleInfo* rule = nullptr;
+  std::string signature;  ///< a human sentence
+  std::string cwe, tactic, technique;  ///< of the finding's category where it knows better than the rule; else empty
+  bool has_frame = false;
+  FrameSeen frame;
+  bool has_pickle = false;
+  PickleReport pickle;
+  ManagerRequest manager;
+  bool has_outcome = false;  ///< only alerts about a pickle have one
+  Outcome outcome = Outcome::kAttempted;
+};
+
+/// A listener was first seen, or what is known of it changed.
+struct ListenerRecord {
+  RecordHead head;
+  std::string_view change;  ///< "new", "auth", "application", "digest", "python"
+  int64_t first_seen_ns = 0;
+  uint64_t flows = 0;
+  uint64_t peers = 0;  ///< distinct client addresses, counted up to a maximum
+};
+
+struct FlowRecord {
+  RecordHead head;
+  int64_t last_ns = 0;
+  EndReason reason = EndReason::kCapture;
+};
+
+struct AnomalyRecord {
+  RecordHead head;
+  std::string_view layer, what;
+  uint64_t count = 0;
+};
+
+/// One per handshake and per frame; off by default.
+struct ProtocolRecord {
+  RecordHead head;
+  std::variant<HandshakeEnded, FrameSeen> what;
+};
+
+/// All counters at the end (offline) or at an interval. Names are CONTRACT's metric names without `pickletap_`,
+/// in a stable order; label text as in the metric ("alerts_total", "rule=…,severity=…").
+struct StatsRecord {
+  struct Counter {
+    std::string name;
+    std::vector<std::pair<std::string, std::string>> labels;
+    uint64_t value = 0;
+  };
+  int64_t time_ns = 0;
+  uint64_t packet_number = 0;
+  std::vector<Counter> counters;
+};
+
+using Record = std::variant<Alert, ListenerRecord, FlowRecord, AnomalyRecord, ProtocolRecord, StatsRecord>;
+
+/// Takes records, on the detection thread. False from `write`: the output failed (said once by the output itself).
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  virtual void write(const Record& record) = 0;
+};
+
+}  // namespace pickletap

@@ -1,0 +1,41 @@
+// One worker: everything between a packet and an event, on one thread. Owns the flow table and what the dissectors
+// lean on; puts its events into an EventSink.
+#pragma once
+
+#include <cstdint>
+
+#include "config/config.h"
+#include "dissectors/dissector.h"
+#include "dissectors/pickle/pickle_machine.h"
+#include "dissectors/pickle/policy.h"
+#include "sensor/capture/packet_source.h"
+#include "sensor/event.h"
+#include "sensor/net/flow_table.h"
+
+namespace pickletap {
+
+class Worker final : public PacketHandler {
+ public:
+  /// `policy` and `sink` outlive the worker. `every_frame`: report each frame (`python_mp` events).
+  Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame);
+
+  void on_packet(const Packet& packet, DecodeResult result) override;
+  void set_source_index(uint16_t index) { flows_.set_source_index(index); }
+  /// The end of the input.
+  void finish() { flows_.finish(); }
+
+  /// Of the latest packet; 0 before the first.
+  int64_t last_packet_time_ns() const { return last_packet_time_ns_; }
+  FlowTableCounters flow_counters() const { return flows_.counters(); }
+  const DissectorCounters& dissector_counters() const { return dissector_counters_; }
+
+ private:
+  DissectorLimits limits_;
+  PickleMachinePool machines_;
+  DissectorCounters dissector_counters_;
+  DissectorContext context_;
+  FlowTable flows_;
+  int64_t last_packet_time_ns_ = 0;
+};
+
+}  // namespace pickletap
