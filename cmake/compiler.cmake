@@ -50,7 +50,7 @@ if(PICKLETAP_LTO AND NOT PICKLETAP_SANITIZE AND NOT PICKLETAP_FUZZ AND CMAKE_BUI
   check_ipo_supported(RESULT ipo_works OUTPUT ipo_trouble LANGUAGES CXX)
   if(ipo_works)
     set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
-    if(BUILD_TESTING AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # Object files that can also be linked the quick way, which is what the test programs do (tests/CMakeLists.txt).
       set(CMAKE_CXX_COMPILE_OPTIONS_IPO -flto=auto -ffat-lto-objects)
     endif()

@@ -57,7 +57,8 @@ class Loader {
   };
 
   [[noreturn]] void fail(const YAML::Node& node, const std::string& key, const std::string& what) const {
-    throw ConfigError(place(file_, node.Mark()) + (key.empty() ? "" : key + ": ") + what);
+    // A value that is not there stands, for yaml-cpp, where the next line begins.
+    throw ConfigError(place(file_, node.IsNull() ? last_key_ : node.Mark()) + (key.empty() ? "" : key + ": ") + what);
   }
 
   template <typename Each>
@@ -88,6 +89,7 @@ class Loader {
   const std::string& file_;
   std::span<const std::string_view> rule_names_;
   Config& config_;
+  mutable YAML::Mark last_key_;  // of the key being read, for messages
 };
 
 void Loader::read(const YAML::Node& root) {
@@ -134,6 +136,7 @@ void Loader::each_key(const YAML::Node& node, const std::string& key, Each each)
     if (!entry.first.IsScalar()) fail(entry.first, key, "a key must be a word");
     const std::string& name = entry.first.Scalar();
     if (!seen.insert(name).second) fail(entry.first, key.empty() ? name : key + "." + name, "given twice");
+    last_key_ = entry.first.Mark();
     each(entry.first, name, entry.second);
   }
 }

@@ -52,23 +52,21 @@ void append_utf8(std::string& out, uint32_t code_point) {
   }
 }
 
-std::optional<Value> parse_integer_line(std::string_view line, bool is_int_opcode) {
-  if (is_int_opcode && (line == "00" || line == "01")) return Value::boolean(line == "01");
-  // strtol stops at a NUL and the unpickler is content with that: `I5\0junk` is 5.
-  line = line.substr(0, line.find('\0'));
-  while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
-  while (!line.empty() && (is_space(line.back()) || line.back() == 'L')) line.remove_suffix(1);
-  const bool negative = !line.empty() && line.front() == '-';
-  if (!line.empty() && (line.front() == '-' || line.front() == '+')) line.remove_prefix(1);
-  if (line.empty() || !is_digit(line.front())) return std::nullopt;
-  int64_t base = 10;
-  if (line.size() > 1 && line[0] == '0') {
-    const char kind = static_cast<char>(line[1] | 0x20);
-    base = kind == 'x' ? 16 : kind == 'b' ? 2 : 8;
-    line.remove_prefix(kind == 'x' || kind == 'b' || kind == 'o' ? 2 : 1);
+namespace {
+
+/// The digits of a C or Python integer without its sign; `base` 0 reads the prefixes 0x, 0o, 0b and 0.
+std::optional<Value> parse_digits(std::string_view digits, int64_t base, bool negative) {
+  if (digits.empty() || !is_digit(digits.front())) return std::nullopt;
+  if (base == 0) {
+    base = 10;
+    if (digits.size() > 1 && digits[0] == '0') {
+      const char kind = static_cast<char>(digits[1] | 0x20);
+      base = kind == 'x' ? 16 : kind == 'b' ? 2 : 8;
+      digits.remove_prefix(kind == 'x' || kind == 'b' || kind == 'o' ? 2 : 1);
+    }
   }
   int64_t value = 0;
-  for (const char c : line) {
+  for (const char c : digits) {
     if (c == '_') continue;
     const int digit = hex_value(c);
     if (digit < 0 || digit >= base) return std::nullopt;
@@ -76,6 +74,23 @@ std::optional<Value> parse_integer_line(std::string_view line, bool is_int_opcod
     value = value * base + digit;
   }
   return Value::integer(negative ? -value : value);
+}
+
+std::optional<Value> parse_number(std::string_view line, int64_t base) {
+  while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
+  while (!line.empty() && (is_space(line.back()) || line.back() == 'L')) line.remove_suffix(1);
+  const bool negative = !line.empty() && line.front() == '-';
+  if (!line.empty() && (line.front() == '-' || line.front() == '+')) line.remove_prefix(1);
+  return parse_digits(line, base, negative);
+}
+
+}  // namespace
+
+std::optional<Value> parse_integer_line(std::string_view line, bool is_int_opcode) {
+  if (is_int_opcode && (line == "00" || line == "01")) return Value::boolean(line == "01");
+  // strtol stops at a NUL and the unpickler is content with that: `I5\0junk` is 5, and `I\0` is 0.
+  if (is_int_opcode && line.starts_with('\0')) return Value::integer(0);
+  return parse_number(line.substr(0, line.find('\0')), 0);
 }
 
 Value integer_from_bytes(const uint8_t* bytes, uint64_t length) {
@@ -99,7 +114,7 @@ std::optional<Value> parse_float_line(std::string_view line) {
 }
 
 std::optional<uint64_t> parse_memo_index(std::string_view line) {
-  const auto value = parse_integer_line(line, false);
+  const auto value = parse_number(line.substr(0, line.find('\0')), 10);
   if (!value || !value->is(ValueKind::kInt) || value->as_integer() < 0) return std::nullopt;
   return static_cast<uint64_t>(value->as_integer());
 }
@@ -164,6 +179,9 @@ std::string decode_raw_unicode_line(std::string_view line) {
         i += 1 + digits;
         continue;
       }
+    } else if (line[i] == '\\' && i + 1 < line.size()) {
+      out.push_back('\\');  // a pair: what follows an escaped backslash is no escape
+      ++i;
     }
     append_utf8(out, static_cast<uint8_t>(line[i]));
   }

@@ -25,7 +25,7 @@ std::optional<std::string> unquote_string_line(std::string_view line);
 /// UNICODE: raw-unicode-escape (\uXXXX and \UXXXXXXXX only), Latin-1 otherwise; the result is UTF-8.
 std::string decode_raw_unicode_line(std::string_view line);
 
-/// Memo index of GET and PUT; nothing when it is no number or negative.
+/// Memo index of GET and PUT, always decimal (`p010` is slot 10); nothing when it is no number or negative.
 std::optional<uint64_t> parse_memo_index(std::string_view line);
 
 /// Appends a code point as UTF-8; surrogates and numbers beyond U+10FFFF become U+FFFD.

@@ -123,11 +123,14 @@ std::string PickleMachine::callee_text(Value callee) {
   return PseudoPython(store_, log_).expression(callee, kMaxCalleeText);
 }
 
+void PickleMachine::note_name(Value callee) {
+  if (called_by_name_ || !callee.is(ValueKind::kGlobal)) return;
+  const KnownCallable& known = log_.callable(callee);
+  called_by_name_ = is_plausible_name(known.module) && is_plausible_name(known.name);
+}
+
 void PickleMachine::call(Value callee, Value args, const Op& op) {
-  if (callee.is(ValueKind::kGlobal)) {
-    const KnownCallable& known = log_.callable(callee);
-    called_by_name_ = called_by_name_ || (is_plausible_name(known.module) && is_plausible_name(known.name));
-  }
+  note_name(callee);
   const CallVerdict verdict = judge_.judge_call(
       callee, args, op.offset, op.info->code != Opcode::kNewObj && op.info->code != Opcode::kNewObjEx);
   Value result;
@@ -175,6 +178,7 @@ void PickleMachine::note_write(Value target, const Op& op) {
   const CallVerdict verdict = judge_.judge_write(target);
   if (!verdict.finding) return;
   take_finding(verdict, {}, op.offset);
+  note_name(target);
   if (target.is(ValueKind::kGlobal)) log_.mark_called(target);
 }
 

@@ -47,7 +47,7 @@ class PickleMachine {
   uint64_t ops() const { return ops_; }
   /// Has it put something in the memo, or fetched something by name? What no other format does by accident.
   bool is_typical() const { return memo_used_ > 0 || fetched_names_; }
-  /// Has it called something with a name that a Python program can have?
+  /// Has it called, or written into, something with a name that a Python program can have?
   bool called_by_name() const { return called_by_name_; }
   int protocol() const { return protocol_; }
   bool has_findings() const { return log_.has_findings(); }
@@ -93,6 +93,7 @@ class PickleMachine {
   void call(Value callee, Value args, const Op& op);
   void build(const Op& op);
   void note_write(Value target, const Op& op);
+  void note_name(Value callee);
   void take_finding(const CallVerdict& verdict, std::string subject, uint64_t offset);
   std::string callee_text(Value callee);
   void collect_from(Value args, const PolicyCategory* category);

@@ -60,124 +60,117 @@ Digest digest_of_challenge(ByteSpan message) {
   return row != nullptr ? row->digest : Digest::kUnknown;
 }
 
-HandshakeStep AuthHandshake::make_step(HandshakeStepKind kind, bool first_half, ByteSpan bytes) const {
+AuthHandshake::Taken AuthHandshake::step(HandshakeStepKind kind, bool first_half, ByteSpan bytes,
+                                         Digest digest) const {
   HandshakeStep step;
   step.kind = kind;
   step.server_challenges = first_half;
+  step.digest = digest;
   const size_t length = std::min(bytes.size(), size_t{HandshakeStep::kMaxBytes});
   std::copy_n(bytes.begin(), length, step.bytes.begin());
   step.length = static_cast<uint16_t>(length);
-  return step;
+  Taken taken;
+  taken.is_step = true;
+  taken.step = step;
+  return taken;
 }
 
-bool AuthHandshake::expects_step(Direction from) const {
-  if (!begun()) return true;
-  return !done() && frames_[index_of(from)] < 3;
-}
-
-AuthHandshake::Taken AuthHandshake::data_instead(bool never_loaded) {
+AuthHandshake::Taken AuthHandshake::data(bool never_loaded) {
   Taken taken;
   taken.never_loaded = never_loaded;
   return taken;
 }
 
+/// Data flows after one side alone proved its key.
+AuthHandshake::Taken AuthHandshake::one_way() {
+  Taken taken;
+  if (state_ == AuthState::kPending && verdict_ == Verdict::kWelcome) {
+    state_ = AuthState::kOneWay;
+    taken.state_changed = true;
+  }
+  return taken;
+}
+
+bool AuthHandshake::expects_step(Direction from) const { return !done() && frames_[index_of(from)] < 3; }
+
+/// A challenge is only one where it is the first thing its side says.
+bool AuthHandshake::begin(Direction from, ByteSpan message) {
+  if (!is_challenge(message) || count(from) > 0) return false;
+  challenger_ = from;
+  const bool by_server = from == Direction::kToClient || state_ == AuthState::kUnknown;
+  if (by_server) state_ = AuthState::kPending;
+  return true;
+}
+
 AuthHandshake::Taken AuthHandshake::take(Direction from, uint64_t length, ByteSpan head) {
   const ByteSpan message = length <= kMaxHandshakeMessage ? head : ByteSpan{};
-  if (!begun()) {
-    // A challenge is only one where it is the first thing its side says.
-    if (!is_challenge(message) || count(from) > 0) {
-      if (count(from) < 3) ++count(from);
-      return {};
-    }
-    challenger_ = from;
-    state_ = AuthState::kPending;
-    early_frames_ = count(opposite(from)) > 0;
-  }
-  if (state_ == AuthState::kFailed) return data_instead(true);
+  const bool server_takes_over = challenger_ && !begun() && from == Direction::kToClient;
+  const bool begins = (!challenger_ || server_takes_over) && begin(from, message);
   const unsigned place = count(from);
   if (place < 3) ++count(from);
-  return from == *challenger_ ? take_from_challenger(message, place) : take_from_answerer(message, place);
+  if (!challenger_) return {};
+  if (from == *challenger_) return begins || begun() ? take_from_challenger(message, place) : Taken{};
+  return take_from_answerer(message, place);
 }
 
 AuthHandshake::Taken AuthHandshake::verdict(ByteSpan head, bool first_half) {
-  Taken taken;
-  taken.is_step = true;
   const bool welcome = is_welcome(head);
-  taken.step = make_step(welcome ? HandshakeStepKind::kWelcome : HandshakeStepKind::kFailure, first_half, {});
-  taken.step->digest = first_half ? digest_ : Digest::kNone;
-  if (!welcome) {
-    state_ = AuthState::kFailed;
-  } else if (first_half) {
-    welcomed_ = true;
-    return taken;
-  } else {
-    state_ = AuthState::kMutual;
-  }
+  Taken taken = step(welcome ? HandshakeStepKind::kWelcome : HandshakeStepKind::kFailure, first_half, {},
+                     first_half ? digest_ : Digest::kNone);
+  if (first_half) verdict_ = welcome ? Verdict::kWelcome : Verdict::kFailure;
+  if (welcome && first_half) return taken;
+  state_ = welcome ? AuthState::kMutual : AuthState::kFailed;
   taken.state_changed = taken.ended = true;
   return taken;
 }
 
 AuthHandshake::Taken AuthHandshake::take_from_challenger(ByteSpan head, unsigned place) {
   if (place == 0) {
-    Taken taken;
-    taken.is_step = taken.state_changed = true;
-    taken.step = make_step(HandshakeStepKind::kChallenge, true, head.subspan(kChallenge.size()));
-    taken.step->digest = digest_of_challenge(head);
+    const ByteSpan message = head.subspan(kChallenge.size());
+    Taken taken = step(HandshakeStepKind::kChallenge, true, message, digest_of_challenge(head));
+    taken.state_changed = begun();
     // 2.7 to 3.11 send 20 random bytes; since 3.12 the digest's name stands before them.
-    python_ = digest_prefix(as_text(head).substr(kChallenge.size())).prefix_bytes > 0 ? PythonGuess::kFrom312
-                                                                                      : PythonGuess::kUpTo311;
+    python_ = digest_prefix(as_text(message)).prefix_bytes > 0 ? PythonGuess::kFrom312 : PythonGuess::kUpTo311;
     return taken;
   }
-  if (place == 1 && (is_welcome(head) || is_failure(head))) return verdict(head, true);
-  if (place == 2 && second_begun_ && digest_of_response(head) != Digest::kUnknown) {
-    Taken taken;
-    taken.is_step = true;
-    taken.step = make_step(HandshakeStepKind::kResponse, false, head);
-    taken.step->digest = digest_of_response(head);
-    return taken;
-  }
-  // Data of a server that never answers a challenge: it asked for the key and proved none.
-  if (place == 2 && welcomed_ && !second_begun_ && state_ == AuthState::kPending) {
-    state_ = AuthState::kOneWay;
-    Taken taken;
-    taken.state_changed = true;
-    return taken;
-  }
-  return data_instead(state_ == AuthState::kPending && second_begun_);
+  if (state_ == AuthState::kMutual || state_ == AuthState::kOneWay) return {};
+  // The answerer reads on as a verdict, and leaves at anything else; but only one that answered is known to.
+  if (state_ == AuthState::kFailed) return data(answered_);
+  const bool was_spoken_to = count(opposite(*challenger_)) > 0;
+  if (verdict_ == Verdict::kNone && was_spoken_to && (is_welcome(head) || is_failure(head))) return verdict(head, true);
+  if (verdict_ == Verdict::kNone) return data(answered_);
+  if (!second_begun_) return one_way();
+  const Digest digest = digest_of_response(head);
+  if (second_answered_ || digest == Digest::kUnknown) return data(true);
+  second_answered_ = true;
+  return step(HandshakeStepKind::kResponse, false, head, digest);
 }
 
 AuthHandshake::Taken AuthHandshake::take_from_answerer(ByteSpan head, unsigned place) {
   if (place == 0) {
     const Digest digest = digest_of_response(head);
-    if (digest == Digest::kUnknown) return data_instead(true);
-    answer_is_valid_ = true;
+    // A client's challenge that the server does not answer is none.
+    if (!begun() && digest == Digest::kUnknown) return {};
+    if (digest == Digest::kUnknown) return data(true);
+    answered_ = true;
     digest_ = digest;
-    Taken taken;
-    taken.is_step = true;
-    taken.step = make_step(HandshakeStepKind::kResponse, true, head);
-    taken.step->digest = digest;
+    Taken taken = step(HandshakeStepKind::kResponse, true, head, digest);
+    taken.state_changed = !begun();
+    if (!begun()) state_ = AuthState::kPending;
     return taken;
   }
-  if (state_ == AuthState::kMutual || state_ == AuthState::kOneWay) return {};
-  // An answer that is none fails, and nothing behind it is read.
-  if (!answer_is_valid_) return data_instead(true);
+  if (!begun() || state_ == AuthState::kMutual || state_ == AuthState::kOneWay) return {};
+  // The challenger refused, or will: an answer that is none fails, and nothing behind it is read.
+  if (verdict_ == Verdict::kFailure || !answered_) return data(true);
+  if (state_ == AuthState::kFailed) return data(second_answered_);
   if (place == 1 && is_challenge(head)) {
     second_begun_ = true;
-    Taken taken;
-    taken.is_step = true;
-    taken.step = make_step(HandshakeStepKind::kChallenge, false, head.subspan(kChallenge.size()));
-    taken.step->digest = digest_of_challenge(head);
-    return taken;
+    return step(HandshakeStepKind::kChallenge, false, head.subspan(kChallenge.size()), digest_of_challenge(head));
   }
-  if (place == 2 && second_begun_ && (is_welcome(head) || is_failure(head))) return verdict(head, false);
-  if (second_begun_) return data_instead(true);
+  if (second_begun_ && (is_welcome(head) || is_failure(head))) return verdict(head, false);
+  if (second_begun_) return data(second_answered_);
   // A client that proves its key and asks for no proof: data follows where its challenge was due.
-  Taken taken;
-  if (welcomed_) {
-    state_ = AuthState::kOneWay;
-    taken.state_changed = true;
-  }
-  return taken;
+  return one_way();
 }
 
 }  // namespace pickletap

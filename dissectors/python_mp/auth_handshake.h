@@ -5,6 +5,9 @@
 // challenge, verdict. A message's meaning follows from its place among the messages of its side, so the order in which
 // the tap saw the two directions does not matter.
 //
+// What a receiver never loads is told by the receiver's own messages alone (it challenged, it answered, it refused):
+// what its peer says can be a lie, told to make an attack look harmless.
+//
 // Pure state, no bytes kept beyond the step at hand. Fed every frame of both directions.
 #pragma once
 
@@ -46,9 +49,10 @@ class AuthHandshake {
   Taken take(Direction from, uint64_t length, ByteSpan head);
 
   AuthState state() const { return state_; }
-  bool begun() const { return challenger_.has_value(); }
+  bool begun() const { return state_ != AuthState::kNone && challenger_.has_value(); }
   bool done() const { return state_ == AuthState::kMutual || state_ == AuthState::kFailed || state_ == AuthState::kOneWay; }
-  /// Who challenged first: the server, unless the peers are none of CPython's.
+  /// Who challenged first: the server, unless the peers are none of CPython's. A client's challenge is only taken for
+  /// one when the server answers it.
   std::optional<Direction> challenger() const { return challenger_; }
   /// Of the answer to the first challenge.
   Digest digest() const { return digest_; }
@@ -58,20 +62,24 @@ class AuthHandshake {
   bool expects_step(Direction from) const;
 
  private:
+  enum class Verdict : uint8_t { kNone, kWelcome, kFailure };
+
+  bool begin(Direction from, ByteSpan message);
   Taken take_from_challenger(ByteSpan head, unsigned place);
   Taken take_from_answerer(ByteSpan head, unsigned place);
-  Taken data_instead(bool never_loaded);
+  Taken step(HandshakeStepKind kind, bool first_half, ByteSpan bytes, Digest digest) const;
   Taken verdict(ByteSpan head, bool first_half);
-  HandshakeStep make_step(HandshakeStepKind kind, bool first_half, ByteSpan bytes) const;
+  Taken data(bool never_loaded);
+  Taken one_way();
   unsigned& count(Direction d) { return frames_[index_of(d)]; }
 
   AuthState state_ = AuthState::kNone;
   std::optional<Direction> challenger_;
-  unsigned frames_[2] = {0, 0};  // messages since the handshake began, up to 3
-  bool early_frames_ = false;    // the answerer spoke before it was challenged
-  bool answer_is_valid_ = false;
-  bool welcomed_ = false;        // the first half succeeded
-  bool second_begun_ = false;
+  unsigned frames_[2] = {0, 0};  // messages of each side, up to 3
+  bool answered_ = false;         // the first challenge, in the form of an answer
+  Verdict verdict_ = Verdict::kNone;
+  bool second_begun_ = false;     // the answerer challenged in turn
+  bool second_answered_ = false;
   Digest digest_ = Digest::kNone;
   PythonGuess python_ = PythonGuess::kUnknown;
 };

@@ -114,7 +114,7 @@ void PythonMp::body(Direction from, ByteSpan bytes) {
   static constexpr std::string_view kXmlParams = "<params>";
   if (s.body_offset == 0 && state_ == Probe::kYes && bytes.size() >= kXmlParams.size() &&
       std::equal(kXmlParams.begin(), kXmlParams.end(), bytes.begin())) {
-    application_ = Application::kManager;
+    xml_params_seen_ = true;
   }
   if (s.body_offset == 0 && can_begin_pickle(bytes[0])) {
     s.machine = context_.machines.acquire();
@@ -181,6 +181,10 @@ void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake:
     emit(from, HandshakeEnded{}, sink);
   }
   settle(from, sink);
+  if (std::exchange(xml_params_seen_, false) && application_ != Application::kManager) {
+    application_ = Application::kManager;
+    emit(from, ProtocolFound{application_, server_is_initiator_}, sink);
+  }
   if (kind == FrameKind::kPickle) {
     classify(from, *s.machine, sink);
     emit_pickle(from, taken.never_loaded, sink);

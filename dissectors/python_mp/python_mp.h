@@ -79,6 +79,7 @@ class PythonMp final : public Dissector {
   std::vector<Observation> held_;  // facts of a flow that is not yet known to be ours
   Application application_ = Application::kConnection;
   bool application_known_ = false;
+  bool xml_params_seen_ = false;  // in the message at hand
   bool auth_settled_ = false;
   bool handshake_ended_ = false;
   bool server_is_initiator_ = false;

@@ -111,7 +111,7 @@ FileSource::FileSource(const std::string& path, const FileSourceOptions& options
   std::array<char, PCAP_ERRBUF_SIZE> message{};
   handle_.reset(pcap_fopen_offline_with_tstamp_precision(file.get(), PCAP_TSTAMP_PRECISION_NANO, message.data()));
   if (handle_ == nullptr) fail(name_, message.data());
-  file.release();  // libpcap closes it now
+  static_cast<void>(file.release());  // libpcap closes it now
   const int dlt = pcap_datalink(handle_.get());
   const std::optional<LinkType> link = link_type_of(dlt);
   if (!link) fail(name_, "link type " + link_type_name(dlt) + " is not supported");

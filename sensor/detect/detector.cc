@@ -113,7 +113,12 @@ void Detector::tick(int64_t time_ns) { release_until(time_ns); }
 void Detector::finish() { release_until(INT64_MAX); }
 
 void Detector::on_observation(const Event& event, const Observation& observation) {
-  const RecordHead head = head_of(event, observation);
+  RecordHead head = head_of(event, observation);
+  // Other flows may have shown that a manager listens there.
+  const Listener* listener = listeners_.find(head);
+  if (listener != nullptr && listener->application == Application::kManager && !is_look_alike(head.application)) {
+    head.application = Application::kManager;
+  }
   FlowNotes& notes = notes_of(head.flow.flow_id);
   notes.last = head;
   notes.look_alike = is_look_alike(observation.application);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -61,7 +62,7 @@ inline OrientedKey make_flow_key(const Packet& packet) {
   return result;
 }
 
-inline Endpoint endpoint_of(const FlowKey& key, unsigned side) {
+inline Endpoint endpoint_of(const FlowKey& key, size_t side) {
   Endpoint endpoint;
   std::memcpy(endpoint.address.bytes.data(), &key.words[side * 2], 16);
   endpoint.address.is_v6 = key.is_v6();

@@ -88,7 +88,7 @@ void BufferedFile::write_out() {
     break;
   }
   if (written_ == buffer_.size()) {
-    if (error_ != 0) spdlog::info("{}: written to again", name_);
+    if (error_ != 0) spdlog::info("{}: written to again", printable_name());
     error_ = 0;
     pause_ = std::chrono::seconds(1);
   }
@@ -105,11 +105,15 @@ void BufferedFile::reopen() {
   if (fd_ >= 0 && buffer_.empty()) error_ = 0;
 }
 
+std::string BufferedFile::printable_name() const {
+  std::string name;  // a path may hold anything, and this goes to a terminal
+  append_printable(name, name_);
+  return name;
+}
+
 void BufferedFile::report(int error) {
   if (error != error_) {
-    std::string name;  // a path may hold anything, and this goes to a terminal
-    append_printable(name, name_);
-    spdlog::error("{}: cannot write: {}", name, std::generic_category().message(error));
+    spdlog::error("{}: cannot write: {}", printable_name(), std::generic_category().message(error));
   }
   error_ = error;
   gone_ = error == EPIPE || error == EBADF;

@@ -46,6 +46,7 @@ class BufferedFile {
   void close();
   void write_out();
   void report(int error);
+  std::string printable_name() const;
 
   std::string name_;
   OpenMode mode_;

@@ -178,7 +178,7 @@ TEST_F(FileSourceTest, SaysWhyAFileCannotBeOpened) {
       {"x.pcap.lz4", "\x04\x22\x4d\x18\0\0\0\0"s,
        "lz4-compressed; decompress it first (this version reads plain captures)"},
       {"usb.pcap", pcap_file({}, 0xa1b2c3d4, 220), "link type USB_LINUX_MMAPPED is not supported"},
-      {"header", pcap_file({}).substr(0, 20), "truncated dump file; tried to read 20 file header bytes, only got 16"},
+      {"header", pcap_file({}).substr(0, 20), "truncated dump file; tried to read 24 file header bytes, only got 16"},
   };
   for (const auto& row : table) {
     const std::string path = write(row.name, row.bytes);

@@ -385,7 +385,7 @@ TEST(StreamReassembler, RandomStormsStayInsideTheBounds) {
   std::mt19937 random(5);
   for (int round = 0; round < 50; ++round) {
     Reader reader(static_cast<uint32_t>(random()));
-    reader.pool.limits.max_blocks = 1 + random() % 20;
+    reader.pool.limits.max_blocks = static_cast<uint32_t>(1 + random() % 20);
     reader.pool.limits.max_bytes = 100 + random() % 5000;
     reader.pool.budget_bytes = 100 + random() % 8000;
     const bool acks = random() % 2 == 0;
@@ -393,9 +393,9 @@ TEST(StreamReassembler, RandomStormsStayInsideTheBounds) {
     for (int i = 0; i < 3000; ++i) {
       reader.now_ns += random() % (20 * kMs);
       const auto next = static_cast<int64_t>(reader.stream.delivered_bytes());
-      reader.push(next - 200 + random() % 2000, std::string_view(data).substr(0, random() % 300), random() % 2000 == 0,
-                  random() % 10 == 0 ? random() % 100 : 0);
-      if (acks && random() % 3 == 0) reader.acknowledge(next - 100 + random() % 1000);
+      reader.push(next - 200 + static_cast<int64_t>(random() % 2000), std::string_view(data).substr(0, random() % 300), random() % 2000 == 0,
+                  static_cast<uint32_t>(random() % 10 == 0 ? random() % 100 : 0));
+      if (acks && random() % 3 == 0) reader.acknowledge(next - 100 + static_cast<int64_t>(random() % 1000));
       ASSERT_LE(reader.stream.queued_blocks(), reader.pool.limits.max_blocks + 1);
       ASSERT_EQ(reader.stream.queued_bytes(), reader.pool.used_bytes);
       reader.out.clear();

@@ -34,26 +34,26 @@ std::vector<std::string> keys(const json::object& object) {
 
 TEST(EveRecord, WritesAnAlertAsTheContractSays) {
   EveRenderer renderer(offline());
-  EXPECT_EQ(
-      renderer.line(sample::alert()),
-      R"({"timestamp":"2026-11-21T10:00:00.123456+0000","flow_id":1234567890123,"pcap_filename":"first.pcap",)"
-      R"("pcap_cnt":17,"event_type":"alert","src_ip":"10.99.0.2","src_port":51234,"dest_ip":"10.99.0.1",)"
-      R"("dest_port":50000,"proto":"TCP","community_id":"1:0TBkm/w9IaB+rsNJxQ0Ff0xiAO8=","app_proto":"python-mp",)"
-      R"("alert":{"action":"allowed","gid":502,"signature_id":5020001,"rev":1,"rule":"pickle.code-execution",)"
-      R"("signature":"loading this pickle runs a command: posix.system",)"
-      R"("category":"Attempted Administrator Privilege Gain","severity":1,"metadata":{"cwe_id":["CWE-502"],)"
-      R"("mitre_tactic_id":["TA0002"],"mitre_technique_id":["T1059.006"],"confidence":["high"]}},)"
-      R"("python_mp":{"direction":"to_server","application":"connection","auth":{"state":"mutual","digest":"sha256"},)"
-      R"("frame":{"index":3,"length":57,"offset":200,"kind":"pickle"},"pickle":{"protocol":4,"length":57,)"
-      R"("globals":["posix.system"],"calls":[{"callable":"posix.system","args":"('touch /tmp/marker',)",)"
-      R"("opcode":"REDUCE","offset":31}],"program":"posix.system('touch /tmp/marker')","nested":0,"complete":true,)"
-      R"("end":"stop","findings":[{"rule":"pickle.code-execution","callable":"posix.system",)"
-      R"("category":"command-execution","reason":"runs a command","offset":31}],)"
-      R"("indicators":{"commands":["touch /tmp/marker"],"hosts":[],"urls":[],"paths":["/tmp/marker"]}},)"
-      R"("outcome":"attempted"},"flow":{"pkts_toserver":9,"pkts_toclient":7,"bytes_toserver":900,)"
-      R"("bytes_toclient":700,"start":"2026-11-21T09:59:57.623456+0000","src_ip":"10.99.0.2","dest_ip":"10.99.0.1",)"
-      R"("src_port":51234,"dest_port":50000},"sensor":"lab","host":"lab"})"
-      "\n");
+  const std::string_view want =
+      R"_({"timestamp":"2026-11-21T10:00:00.123456+0000","flow_id":1234567890123,"pcap_filename":"first.pcap",)_"
+      R"_("pcap_cnt":17,"event_type":"alert","src_ip":"10.99.0.2","src_port":51234,"dest_ip":"10.99.0.1",)_"
+      R"_("dest_port":50000,"proto":"TCP","community_id":"1:vPohq+TahJmUMNETAP30HYdCU8w=","app_proto":"python-mp",)_"
+      R"_("alert":{"action":"allowed","gid":502,"signature_id":5020001,"rev":1,"rule":"pickle.code-execution",)_"
+      R"_("signature":"loading this pickle runs a command: posix.system",)_"
+      R"_("category":"Attempted Administrator Privilege Gain","severity":1,"metadata":{"cwe_id":["CWE-502"],)_"
+      R"_("mitre_tactic_id":["TA0002"],"mitre_technique_id":["T1059.006"],"confidence":["high"]}},)_"
+      R"_("python_mp":{"direction":"to_server","application":"connection","auth":{"state":"mutual","digest":"sha256"},)_"
+      R"_("frame":{"index":3,"length":57,"offset":200,"kind":"pickle"},"pickle":{"protocol":4,"length":57,)_"
+      R"_("globals":["posix.system"],"calls":[{"callable":"posix.system","args":"('touch /tmp/marker',)",)_"
+      R"_("opcode":"REDUCE","offset":31}],"program":"posix.system('touch /tmp/marker')","nested":0,"complete":true,)_"
+      R"_("end":"stop","findings":[{"rule":"pickle.code-execution","callable":"posix.system",)_"
+      R"_("category":"command-execution","reason":"runs a command","offset":31}],)_"
+      R"_("indicators":{"commands":["touch /tmp/marker"],"hosts":[],"urls":[],"paths":["/tmp/marker"]}},)_"
+      R"_("outcome":"attempted"},"flow":{"pkts_toserver":9,"pkts_toclient":7,"bytes_toserver":900,)_"
+      R"_("bytes_toclient":700,"start":"2026-11-21T09:59:57.623456+0000","src_ip":"10.99.0.2","dest_ip":"10.99.0.1",)_"
+      R"_("src_port":51234,"dest_port":50000},"sensor":"lab","host":"lab"})_"
+      "\n";
+  EXPECT_EQ(renderer.line(sample::alert()), want);
 }
 
 TEST(EveRecord, PutsTheSenderOfTheBytesFirst) {

@@ -118,13 +118,23 @@ inline StatsRecord stats() {
   return s;
 }
 
+/// Trouble before there is a flow.
+inline AnomalyRecord decode_anomaly() {
+  AnomalyRecord record;
+  record.head.time_ns = kTime;
+  record.head.packet_number = 5;
+  record.layer = "decode";
+  record.what = "truncated_header";
+  record.count = 1;
+  return record;
+}
+
 inline std::vector<Record> all() {
   return {alert(),
           listener(),
           flow(),
           anomaly(),
-          AnomalyRecord{.head = {.time_ns = kTime, .packet_number = 5}, .layer = "decode", .what = "truncated_header",
-                        .count = 1},
+          decode_anomaly(),
           ProtocolRecord{head(), FrameSeen{1, 44, 100, FrameKind::kPickle}},
           ProtocolRecord{head(), HandshakeEnded{}},
           stats()};
