@@ -50,11 +50,16 @@ if(PICKLETAP_LTO AND NOT PICKLETAP_SANITIZE AND NOT PICKLETAP_FUZZ AND CMAKE_BUI
   check_ipo_supported(RESULT ipo_works OUTPUT ipo_trouble LANGUAGES CXX)
   if(ipo_works)
     set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      # Object files that can also be linked the quick way, which is what the test programs do (tests/CMakeLists.txt).
-      set(CMAKE_CXX_COMPILE_OPTIONS_IPO -flto=auto -ffat-lto-objects)
-    endif()
   else()
     message(STATUS "No link-time optimisation: ${ipo_trouble}")
   endif()
 endif()
+
+# For programs of tests: their own code is compiled the usual way and the libraries' is optimised at link time, as in
+# what is shipped.
+function(pickletap_test_program target)
+  set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+  if(CMAKE_INTERPROCEDURAL_OPTIMIZATION AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_link_options(${target} PRIVATE -flto=auto)
+  endif()
+endfunction()

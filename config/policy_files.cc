@@ -20,12 +20,18 @@ struct RuleWord {
   ArgumentRule rule;
 };
 constexpr std::array kArgumentRules = {
-    RuleWord{"getattr", ArgumentRule::kGetattr},   RuleWord{"type", ArgumentRule::kType},
-    RuleWord{"reconstruct", ArgumentRule::kReconstruct}, RuleWord{"partial", ArgumentRule::kPartial},
-    RuleWord{"accessor", ArgumentRule::kAccessor}, RuleWord{"calls", ArgumentRule::kCalls},
-    RuleWord{"data-only", ArgumentRule::kDataOnly}, RuleWord{"codec", ArgumentRule::kCodec},
-    RuleWord{"bounded", ArgumentRule::kBounded},   RuleWord{"connects", ArgumentRule::kConnects},
-    RuleWord{"proxy", ArgumentRule::kProxy},       RuleWord{"named-type", ArgumentRule::kNamedType},
+    RuleWord{"getattr", ArgumentRule::kGetattr},
+    RuleWord{"type", ArgumentRule::kType},
+    RuleWord{"reconstruct", ArgumentRule::kReconstruct},
+    RuleWord{"partial", ArgumentRule::kPartial},
+    RuleWord{"accessor", ArgumentRule::kAccessor},
+    RuleWord{"calls", ArgumentRule::kCalls},
+    RuleWord{"data-only", ArgumentRule::kDataOnly},
+    RuleWord{"codec", ArgumentRule::kCodec},
+    RuleWord{"bounded", ArgumentRule::kBounded},
+    RuleWord{"connects", ArgumentRule::kConnects},
+    RuleWord{"proxy", ArgumentRule::kProxy},
+    RuleWord{"named-type", ArgumentRule::kNamedType},
 };
 
 /// One file while it is read: knows its name, for messages.
@@ -83,14 +89,16 @@ class PolicyFile {
     if (!map.IsMap()) fail(map, key, "must be a map of modules");
     for (const auto& entry : map) {
       const auto module = text(entry.first, key);
-      each(entry.second, key + "." + module,
-           [&](const std::string& name, const YAML::Node&) { policy_.add(module + "." + name, {cls, nullptr, nullptr}); });
+      each(entry.second, key + "." + module, [&](const std::string& name, const YAML::Node&) {
+        policy_.add(module + "." + name, {cls, nullptr, nullptr});
+      });
     }
   }
 
   void read_families(const YAML::Node& list, const std::string& key, CallableClass cls) {
-    each(list, key,
-         [&](const std::string& name, const YAML::Node&) { policy_.add(name + ".*", {cls, nullptr, nullptr}); });
+    each(list, key, [&](const std::string& name, const YAML::Node&) {
+      policy_.add(name + ".*", {cls, nullptr, nullptr});
+    });
   }
 
   void read_categories(const YAML::Node& map) {
@@ -173,15 +181,15 @@ class PolicyFile {
         spec.rule = row->rule;
         has_rule = true;
       } else if (word == "slots") {
-        each(value, key + ".slots", [&](const std::string& slot, const YAML::Node& at) {
-          spec.slots.push_back(parse_slot(slot, at, key));
-        });
+        each(value, key + ".slots",
+             [&](const std::string& slot, const YAML::Node& at) { spec.slots.push_back(parse_slot(slot, at, key)); });
       } else if (word == "min_args") {
         spec.min_arguments = number(value, key + ".min_args");
       } else if (word == "codec") {
         spec.codec = number(value, key + ".codec");
       } else if (word == "accept") {
-        each(value, key + ".accept", [&](const std::string& codec, const YAML::Node&) { spec.accept.push_back(codec); });
+        each(value, key + ".accept",
+             [&](const std::string& codec, const YAML::Node&) { spec.accept.push_back(codec); });
       } else if (word != "why" && word != "state" && word != "address" && word != "token" && word != "function") {
         fail(field.first, key + "." + word, "no such key in a conditional callable");
       }

@@ -106,14 +106,14 @@ struct Observation {
   Direction from = Direction::kToServer;
   Application application = Application::kConnection;
   AuthState auth = AuthState::kUnknown;
-  bool auth_settled = false;  ///< false: kNone so far, but the server has not spoken yet
+  bool auth_settled = false;      ///< false: kNone so far, but the server has not spoken yet
   Digest digest = Digest::kNone;  ///< of the answer to the server's challenge
   PythonGuess server_python = PythonGuess::kUnknown;
   bool server_is_initiator = false;
   Fact fact;
 };
 
-std::string_view to_text(Application application);  ///< "connection", …
+std::string_view to_text(Application application);         ///< "connection", …
 std::string_view app_proto_text(Application application);  ///< "python-mp", "python-logging", "carbon-pickle"
 std::string_view to_text(Digest digest);
 std::string_view to_text(AuthState state);

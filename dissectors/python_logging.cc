@@ -10,9 +10,9 @@ namespace pickletap {
 
 bool is_log_record(const PickleMachine& machine) {
   // The first attributes that LogRecord.__init__ sets, under every Python; a dictionary keeps that order since 3.6.
-  static constexpr std::array<std::string_view, 12> kAttributes = {
-      "name", "msg", "args", "levelname", "levelno", "pathname", "filename", "module", "exc_info", "lineno",
-      "funcName", "created"};
+  static constexpr std::array<std::string_view, 12> kAttributes = {"name",     "msg",      "args",     "levelname",
+                                                                   "levelno",  "pathname", "filename", "module",
+                                                                   "exc_info", "lineno",   "funcName", "created"};
   constexpr unsigned kEnough = 4;
   const auto root = machine.root();
   if (!root || !root->is(ValueKind::kDict)) return false;

@@ -126,7 +126,8 @@ int run_command(int argc, const char* const* argv) {
       ->required();
   replay_command.add_flag("--json", options.replay.json, "EVE JSON lines on standard output");
   replay_command.add_option("-f,--filter", options.filter, "BPF filter, as tcpdump takes it")->type_name("BPF");
-  replay_command.add_option("-o,--output", options.replay.output, "Write EVE JSON lines to this file")->type_name("FILE");
+  replay_command.add_option("-o,--output", options.replay.output, "Write EVE JSON lines to this file")
+      ->type_name("FILE");
   add_fail_on(replay_command, options.fail_on);
 
   CLI::App& explain_command = *app.add_subcommand("explain", "Say what the pickles of a file would do");
@@ -145,6 +146,11 @@ int run_command(int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    if (argc > 1 && argv[1][0] != '-' &&
+        app.get_subcommands([&](const CLI::App* command) { return command->get_name() == argv[1]; }).empty()) {
+      std::cerr << "pickletap: no command '" << argv[1] << "' (see pickletap --help)\n";
+      return ExitCode::kUsage;
+    }
     std::cerr << "pickletap: " << error.what() << " (see pickletap --help)\n";
     return ExitCode::kUsage;
   }

@@ -50,9 +50,9 @@ struct StreamTrouble {
 
 /// One fact on its way to the Detector.
 struct Event {
-  int64_t time_ns = 0;          ///< of the packet that brought it
-  uint64_t packet_number = 0;   ///< `pcap_cnt`
-  uint16_t source_index = 0;    ///< which FILE or interface, in the order given
+  int64_t time_ns = 0;         ///< of the packet that brought it
+  uint64_t packet_number = 0;  ///< `pcap_cnt`
+  uint16_t source_index = 0;   ///< which FILE or interface, in the order given
   FlowContext flow;
   std::variant<Observation, FlowEnded, StreamTrouble> what;
 };

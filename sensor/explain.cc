@@ -63,8 +63,8 @@ class PickleFile {
   PickleFile(const Policy& policy, const DissectorLimits& limits) : machine_(policy, limits) {}
 
   std::vector<ExplainedPickle> pickles;
-  std::string error;      ///< why the file could not be read, or is no pickle
-  bool more_left = false; ///< kMaxPickles was reached
+  std::string error;       ///< why the file could not be read, or is no pickle
+  bool more_left = false;  ///< kMaxPickles was reached
 
   void read(const std::string& path) {
     const File file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));

@@ -18,14 +18,14 @@ enum class Severity : uint8_t { kHigh = 1, kMedium = 2, kLow = 3 };
 /// One row of the rule catalogue (detect/rule_catalog.cc, the only place that has them). Static.
 struct RuleInfo {
   uint32_t sid = 0;
-  std::string_view name;        ///< "pickle.code-execution"
+  std::string_view name;  ///< "pickle.code-execution"
   Severity severity = Severity::kLow;
-  std::string_view raised_when; ///< for `pickletap rules`, a half-sentence
-  std::string_view category;    ///< Suricata classtype text, "Attempted Administrator Privilege Gain" and such
-  std::string_view cwe;         ///< "CWE-502"
-  std::string_view tactic;      ///< ATT&CK, "TA0002"
-  std::string_view technique;   ///< ATT&CK, "T1059.006"
-  std::string_view confidence;  ///< "high", "medium" or "low"
+  std::string_view raised_when;  ///< for `pickletap rules`, a half-sentence
+  std::string_view category;     ///< Suricata classtype text, "Attempted Administrator Privilege Gain" and such
+  std::string_view cwe;          ///< "CWE-502"
+  std::string_view tactic;       ///< ATT&CK, "TA0002"
+  std::string_view technique;    ///< ATT&CK, "T1059.006"
+  std::string_view confidence;   ///< "high", "medium" or "low"
 };
 
 enum class Outcome : uint8_t { kAttempted, kNotUnpickled, kExecuted };
@@ -53,7 +53,7 @@ struct RecordHead {
 struct Alert {
   RecordHead head;
   const RuleInfo* rule = nullptr;
-  std::string signature;  ///< a human sentence
+  std::string signature;               ///< a human sentence
   std::string cwe, tactic, technique;  ///< of the finding's category where it knows better than the rule; else empty
   bool has_frame = false;
   FrameSeen frame;

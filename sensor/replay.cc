@@ -119,7 +119,7 @@ class Replay {
     detector_.finish();
     progress_.clear();
     write_stats();
-    if (console_) console_->finish();
+    if (console_ && captures_opened_ > 0) console_->finish();
     writer_.finish();
     failed = failed || writer_.failed() || (console_ && console_->failed());
     if (failed) return ExitCode::kFailed;
@@ -146,6 +146,7 @@ class Replay {
       spdlog::error("{}", error.what());
       return false;
     }
+    ++captures_opened_;
     worker_->set_source_index(static_cast<uint16_t>(std::min<size_t>(index, UINT16_MAX)));
     const uint64_t total = size_of(path);
     ReadState state = ReadState::kMore;
@@ -157,7 +158,7 @@ class Replay {
     add_up(source->counters(), capture_counters_);
     if (state == ReadState::kEnd) return true;
     progress_.clear();
-    spdlog::error("{}: {}", path, source->error());
+    spdlog::error("{}: {}", path == "-" ? "standard input" : path, source->error());
     return false;
   }
 
@@ -182,6 +183,7 @@ class Replay {
   std::unique_ptr<Worker> worker_;
   CaptureCounters capture_counters_;
   uint64_t packets_read_ = 0;
+  size_t captures_opened_ = 0;
 };
 
 }  // namespace

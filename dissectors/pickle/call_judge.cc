@@ -6,9 +6,7 @@ namespace pickletap {
 
 namespace {
 
-bool has_dunder(std::string_view name) {
-  return name.starts_with("__") || name.find(".__") != std::string_view::npos;
-}
+bool has_dunder(std::string_view name) { return name.starts_with("__") || name.find(".__") != std::string_view::npos; }
 
 bool is_identifier(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -19,7 +17,9 @@ bool is_identifier(std::string_view text) {
 
 /// Codec names compare without case, `-` and `_` alike (Lib/encodings/__init__.py normalize_encoding).
 bool same_codec(std::string_view a, std::string_view b) {
-  const auto plain = [](char c) { return c == '_' || c == ' ' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  const auto plain = [](char c) {
+    return c == '_' || c == ' ' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return plain(x) == plain(y); });
 }
 
@@ -112,8 +112,8 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Valu
         if (function->is(ValueKind::kNone)) continue;
         // One level only: a function slot that again holds such a callable is nothing a program sends.
         if (*function == callee) return deny(policy_.indirect_call());
-        const bool conditional = function->is(ValueKind::kGlobal) &&
-                                 log_.callable(*function).judgement.cls == CallableClass::kConditional;
+        const bool conditional =
+            function->is(ValueKind::kGlobal) && log_.callable(*function).judgement.cls == CallableClass::kConditional;
         if (conditional) {
           const ArgumentRule inner = log_.callable(*function).judgement.arguments->rule;
           if (inner == ArgumentRule::kGetattr || inner == ArgumentRule::kCalls) return deny(policy_.indirect_call());
@@ -149,10 +149,8 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Valu
       return {};
     case ArgumentRule::kPartial:  // what it holds stands as a reference, and is judged as one
     case ArgumentRule::kBounded:
-    case ArgumentRule::kConnects:
-      return {};
-    case ArgumentRule::kProxy:
-      return judge_exposed(args);
+    case ArgumentRule::kConnects: return {};
+    case ArgumentRule::kProxy: return judge_exposed(args);
   }
   return {};
 }

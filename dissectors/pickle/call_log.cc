@@ -8,10 +8,10 @@ namespace pickletap {
 
 namespace {
 
-constexpr size_t kSlots = 4096;          // at most a quarter full
-constexpr size_t kMaxHarmlessCalls = 24; // of PickleReport::kMaxCalls
+constexpr size_t kSlots = 4096;           // at most a quarter full
+constexpr size_t kMaxHarmlessCalls = 24;  // of PickleReport::kMaxCalls
 constexpr size_t kMaxStatements = 128;
-constexpr size_t kSharedEntries = 5;     // one a CallableClass
+constexpr size_t kSharedEntries = 5;  // one a CallableClass
 constexpr uint64_t kBoundMethodBit = uint64_t{1} << 32;
 
 // Value::kResult payload: recorded call + 1 in 16 bits, callable + 1 in 16 bits, the bound-method bit.
@@ -36,7 +36,7 @@ void CallLog::reset(const Policy& policy) {
 }
 
 uint64_t CallLog::slot_of(std::string_view module, std::string_view name) const {
-  const size_t seed = std::hash<std::string_view>{}(module) * 31 + std::hash<std::string_view>{}(name);
+  const size_t seed = std::hash<std::string_view>{}(module)*31 + std::hash<std::string_view>{}(name);
   for (size_t probe = 0; probe < kSlots; ++probe) {
     const size_t slot = (seed + probe) % kSlots;
     if (slots_[slot] == 0) return slot;
@@ -72,8 +72,7 @@ Value CallLog::resolve(std::string_view module, std::string_view name, uint64_t 
   return intern(module, name, offset, policy_->judge(module, name), derived);
 }
 
-Value CallLog::resolve_as(std::string_view module, std::string_view name, uint64_t offset,
-                          const Judgement& judgement) {
+Value CallLog::resolve_as(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement) {
   if (slots_.empty()) slots_.resize(kSlots);
   if (const uint16_t known = slots_[slot_of(module, name)]; known != 0) return Value(ValueKind::kGlobal, known - 1U);
   return intern(module, name, offset, judgement, false);
@@ -86,7 +85,8 @@ bool CallLog::has_room(const CallVerdict& verdict) const {
 
 Value CallLog::record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee) {
   ++calls_total_;
-  const bool serious = callee.is(ValueKind::kGlobal) && this->callable(callee).judgement.cls == CallableClass::kDangerous;
+  const bool serious =
+      callee.is(ValueKind::kGlobal) && this->callable(callee).judgement.cls == CallableClass::kDangerous;
   if (!serious) ++harmless_calls_;
   std::string line = callable;
   // "('id',)" → "('id')": a call has no trailing comma.

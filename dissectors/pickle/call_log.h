@@ -58,10 +58,10 @@ class CallLog {
   static Value as_bound_method(Value result);
 
   struct ResultInfo {
-    const PickleCall* call = nullptr;          ///< null when it was only counted
-    const KnownCallable* callable = nullptr;   ///< null when the callee had no name
+    const PickleCall* call = nullptr;         ///< null when it was only counted
+    const KnownCallable* callable = nullptr;  ///< null when the callee had no name
     bool bound_method = false;
-    size_t variable = 0;                       ///< its number in the program, where `call` is set
+    size_t variable = 0;  ///< its number in the program, where `call` is set
   };
   ResultInfo result(Value value) const;
   /// The program needs this result's name ("v3").

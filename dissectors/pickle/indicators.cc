@@ -18,7 +18,8 @@ void add(std::vector<std::string>& list, std::string_view text) {
 }
 
 bool ends_word(char c) {
-  return static_cast<unsigned char>(c) <= ' ' || std::string_view("'\"<>|;&`(){}[],\\^").find(c) != std::string_view::npos;
+  return static_cast<unsigned char>(c) <= ' ' ||
+         std::string_view("'\"<>|;&`(){}[],\\^").find(c) != std::string_view::npos;
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

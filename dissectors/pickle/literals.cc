@@ -142,14 +142,23 @@ std::optional<std::string> unquote_string_line(std::string_view line) {
       case 'b': out.push_back('\b'); break;
       case 'f': out.push_back('\f'); break;
       case 'v': out.push_back('\v'); break;
-      case '\\': case '\'': case '"': out.push_back(escape); break;
+      case '\\':
+      case '\'':
+      case '"': out.push_back(escape); break;
       case 'x':
         if (const auto value = hex_number(body, i + 1, 2)) {
           out.push_back(static_cast<char>(*value));
           i += 2;
         }
         break;
-      case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': {
+      case '0':
+      case '1':
+      case '2':
+      case '3':
+      case '4':
+      case '5':
+      case '6':
+      case '7': {
         unsigned value = 0;
         size_t digits = 0;
         while (digits < 3 && i + digits < body.size() && body[i + digits] >= '0' && body[i + digits] <= '7') {
@@ -160,9 +169,7 @@ std::optional<std::string> unquote_string_line(std::string_view line) {
         i += digits - 1;
         break;
       }
-      default:
-        out.push_back('\\');
-        out.push_back(escape);
+      default: out.push_back('\\'); out.push_back(escape);
     }
   }
   return out;

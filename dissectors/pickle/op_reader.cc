@@ -45,11 +45,8 @@ OpReader::Result OpReader::start(ByteSpan& in, Op& op) {
   const ByteSpan rest = in.subspan(1);
   State slow = State::kOpcode;
   switch (info.shape) {
-    case ArgShape::kUnknown:
-      return Result::kUnknown;
-    case ArgShape::kNothing:
-      consume(in, 1);
-      return Result::kOp;
+    case ArgShape::kUnknown: return Result::kUnknown;
+    case ArgShape::kNothing: consume(in, 1); return Result::kOp;
     case ArgShape::kFixed:
       slow = State::kFixed;
       if (rest.size() >= info.width) {
@@ -147,8 +144,7 @@ OpReader::Result OpReader::resume(ByteSpan& in, Op& op) {
       case State::kSecondLine:
         if (!take_line(in, second_)) return Result::kNeedMore;
         break;
-      case State::kOpcode:
-        return Result::kNeedMore;
+      case State::kOpcode: return Result::kNeedMore;
     }
     op = pending_;
     op.text = first_;

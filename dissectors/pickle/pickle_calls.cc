@@ -131,8 +131,8 @@ void PickleMachine::note_name(Value callee) {
 
 void PickleMachine::call(Value callee, Value args, const Op& op) {
   note_name(callee);
-  const CallVerdict verdict = judge_.judge_call(
-      callee, args, op.offset, op.info->code != Opcode::kNewObj && op.info->code != Opcode::kNewObjEx);
+  const CallVerdict verdict = judge_.judge_call(callee, args, op.offset,
+                                                op.info->code != Opcode::kNewObj && op.info->code != Opcode::kNewObjEx);
   Value result;
   const bool record = log_.has_room(verdict);
   if (record || verdict.finding) {

@@ -13,8 +13,8 @@ namespace pickletap {
 namespace {
 
 constexpr int kHighestProtocol = 5;
-constexpr size_t kKeepValues = 4096;       // larger stacks and memos are given back between pickles
-constexpr size_t kMaxFarMemo = 4096;       // callables remembered beyond the direct memo
+constexpr size_t kKeepValues = 4096;  // larger stacks and memos are given back between pickles
+constexpr size_t kMaxFarMemo = 4096;  // callables remembered beyond the direct memo
 constexpr size_t kKeepAboveMark = ValueStore::kMaxItems;
 
 std::string_view as_text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
@@ -289,9 +289,7 @@ void PickleMachine::step(const Op& op) {
     case Opcode::kBinBytes8: return push_text(ValueKind::kBytes, op);
     case Opcode::kByteArray8: return push_text(ValueKind::kByteArray, op);
     case Opcode::kNextBuffer: return push(Value(ValueKind::kBuffer));
-    case Opcode::kReadOnlyBuffer:
-      need(1);
-      return;
+    case Opcode::kReadOnlyBuffer: need(1); return;
 
     case Opcode::kPersId: return push(Value(ValueKind::kPersistent));
     case Opcode::kBinPersId:

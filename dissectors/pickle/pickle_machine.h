@@ -106,8 +106,8 @@ class PickleMachine {
   CallJudge judge_;
   std::vector<Value> stack_;
   std::vector<uint32_t> marks_;
-  std::vector<Value> memo_;                           // by index, up to limits_.pickle_memo_entries
-  std::unordered_map<uint64_t, Value> memo_far_;      // callables at indices beyond, bounded
+  std::vector<Value> memo_;                       // by index, up to limits_.pickle_memo_entries
+  std::unordered_map<uint64_t, Value> memo_far_;  // callables at indices beyond, bounded
   uint64_t memo_used_ = 0;
   bool memo_lost_callables_ = false;
   Value root_;
@@ -115,7 +115,7 @@ class PickleMachine {
   uint64_t frame_bytes_ = 0;
   uint64_t trailing_ = 0;
   uint64_t ops_ = 0;
-  int protocol_ = 0;          // the last PROTO, as the unpickler keeps it
+  int protocol_ = 0;  // the last PROTO, as the unpickler keeps it
   int highest_protocol_ = 0;
   bool has_header_ = false;
   bool fetched_names_ = false;

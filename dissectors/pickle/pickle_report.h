@@ -34,10 +34,10 @@ struct PickleCall {
 /// One reason to raise one rule.
 struct PickleFinding {
   PickleRule rule = PickleRule::kUnknownCall;
-  std::string callable;            ///< what it is about, empty for kMalformed
-  std::string_view category;       ///< policy category name; lives as long as the Policy
-  std::string reason;              ///< a human half-sentence: "runs a command"
-  uint64_t offset = 0;             ///< of the opcode that shows it
+  std::string callable;                     ///< what it is about, empty for kMalformed
+  std::string_view category;                ///< policy category name; lives as long as the Policy
+  std::string reason;                       ///< a human half-sentence: "runs a command"
+  uint64_t offset = 0;                      ///< of the opcode that shows it
   std::string_view cwe, tactic, technique;  ///< of the category; live as long as the Policy
 };
 
@@ -48,8 +48,8 @@ struct Indicators {
 
 /// A manager's request: `(ident, method, args, kwds)`, Lib/multiprocessing/managers.py `dispatch()`.
 struct ManagerRequest {
-  std::string method;  ///< empty: not a request
-  std::string type_id; ///< of `create`, else empty
+  std::string method;   ///< empty: not a request
+  std::string type_id;  ///< of `create`, else empty
 };
 
 struct PickleReport {
@@ -72,7 +72,7 @@ struct PickleReport {
   std::string program;
   Indicators indicators;
   std::vector<PickleFinding> findings;
-  bool truncated = false;       ///< a list or text above reached its maximum
+  bool truncated = false;  ///< a list or text above reached its maximum
 
   bool complete() const { return end == PickleEnd::kStop; }
 };

@@ -107,7 +107,8 @@ bool Policy::is_plain_attribute(std::string_view full_name, size_t name_at) cons
     const Judgement* owner = find_exact(full_name.substr(0, dot));
     if (owner == nullptr) continue;
     if (owner->cls == CallableClass::kDangerous) return false;
-    return !any_component(full_name.substr(dot + 1), [](std::string_view part, size_t) { return part.starts_with('_'); });
+    return !any_component(full_name.substr(dot + 1),
+                          [](std::string_view part, size_t) { return part.starts_with('_'); });
   }
   return false;
 }

@@ -38,10 +38,10 @@ enum class ArgumentRule : uint8_t {
   kCalls,
   kDataOnly,
   kCodec,
-  kBounded,   ///< harmless but for its cost
-  kConnects,  ///< makes the receiver connect to an address in the arguments
-  kProxy,     ///< as kConnects, for managers' proxies
-  kNamedType, ///< returns the member of module `types` that the first argument names
+  kBounded,    ///< harmless but for its cost
+  kConnects,   ///< makes the receiver connect to an address in the arguments
+  kProxy,      ///< as kConnects, for managers' proxies
+  kNamedType,  ///< returns the member of module `types` that the first argument names
 };
 
 struct ArgumentSpec {
@@ -59,8 +59,8 @@ struct ArgumentSpec {
 
 /// A group of dangerous callables, as the policy file names it.
 struct PolicyCategory {
-  std::string name;       ///< "command-execution"
-  std::string says;       ///< "runs a command"
+  std::string name;  ///< "command-execution"
+  std::string says;  ///< "runs a command"
   PickleRule rule = PickleRule::kCodeExecution;
   int severity = 1;
   std::string tactic;     ///< ATT&CK, "TA0002"

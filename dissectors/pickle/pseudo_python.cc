@@ -18,10 +18,8 @@ bool is_container(Value value) {
     case ValueKind::kList:
     case ValueKind::kDict:
     case ValueKind::kSet:
-    case ValueKind::kFrozenSet:
-      return true;
-    default:
-      return false;
+    case ValueKind::kFrozenSet: return true;
+    default: return false;
   }
 }
 

@@ -8,17 +8,17 @@
 namespace pickletap {
 
 enum class ValueKind : uint8_t {
-  kForgotten,   ///< data that was seen and is no longer kept, or whose content does not matter
-  kLost,        ///< as kForgotten, but it may have been a callable: never taken for harmless
+  kForgotten,  ///< data that was seen and is no longer kept, or whose content does not matter
+  kLost,       ///< as kForgotten, but it may have been a callable: never taken for harmless
   kNone,
-  kBool,        ///< payload 0 or 1
-  kInt,         ///< 56 bits, signed
-  kBigInt,      ///< more bits than kInt has; not kept
-  kFloat,       ///< the upper 56 bits of the double
-  kStr,         ///< payload: record in the store
+  kBool,    ///< payload 0 or 1
+  kInt,     ///< 56 bits, signed
+  kBigInt,  ///< more bits than kInt has; not kept
+  kFloat,   ///< the upper 56 bits of the double
+  kStr,     ///< payload: record in the store
   kBytes,
   kByteArray,
-  kTuple,       ///< payload: record in the store; kEmptyTuple has none
+  kTuple,  ///< payload: record in the store; kEmptyTuple has none
   kEmptyTuple,
   kList,
   kDict,
@@ -66,8 +66,7 @@ constexpr bool is_number(Value v) {
 }
 /// Can calling this run code, as far as its kind tells?
 constexpr bool may_be_callable(Value v) {
-  return v.is(ValueKind::kGlobal) || v.is(ValueKind::kResult) || v.is(ValueKind::kLost) ||
-         v.is(ValueKind::kPersistent);
+  return v.is(ValueKind::kGlobal) || v.is(ValueKind::kResult) || v.is(ValueKind::kLost) || v.is(ValueKind::kPersistent);
 }
 
 }  // namespace pickletap

@@ -8,7 +8,7 @@
 namespace pickletap {
 
 namespace {
-constexpr uint64_t kMinWords = 1024;  // holds the longest text an opcode leaves
+constexpr uint64_t kMinWords = 1024;   // holds the longest text an opcode leaves
 constexpr uint64_t kKeepWords = 8192;  // a larger ring is given back between pickles
 
 constexpr uint64_t words_for(uint64_t bytes) { return (bytes + 7) / 8; }

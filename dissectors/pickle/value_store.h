@@ -21,8 +21,8 @@ namespace pickletap {
 
 class ValueStore {
  public:
-  static constexpr uint32_t kMaxItems = 16;       ///< items kept of one container (a dict's key and value are two)
-  static constexpr uint32_t kMaxPinned = 256;     ///< names pinned in one pickle
+  static constexpr uint32_t kMaxItems = 16;    ///< items kept of one container (a dict's key and value are two)
+  static constexpr uint32_t kMaxPinned = 256;  ///< names pinned in one pickle
 
   /// Starts a new pickle. `max_bytes`: the ring's largest size; rounded down to a power of two, 8 KiB at least.
   void reset(uint32_t max_bytes);

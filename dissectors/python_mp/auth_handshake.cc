@@ -60,8 +60,7 @@ Digest digest_of_challenge(ByteSpan message) {
   return row != nullptr ? row->digest : Digest::kUnknown;
 }
 
-AuthHandshake::Taken AuthHandshake::step(HandshakeStepKind kind, bool first_half, ByteSpan bytes,
-                                         Digest digest) const {
+AuthHandshake::Taken AuthHandshake::step(HandshakeStepKind kind, bool first_half, ByteSpan bytes, Digest digest) const {
   HandshakeStep step;
   step.kind = kind;
   step.server_challenges = first_half;

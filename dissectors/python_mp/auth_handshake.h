@@ -33,10 +33,10 @@ Digest digest_of_challenge(ByteSpan message);
 class AuthHandshake {
  public:
   struct Taken {
-    bool is_step = false;        ///< the frame was a handshake message
-    bool never_loaded = false;   ///< it stood where a step was due, or behind a failure: the receiver loads it never
+    bool is_step = false;       ///< the frame was a handshake message
+    bool never_loaded = false;  ///< it stood where a step was due, or behind a failure: the receiver loads it never
     bool state_changed = false;
-    bool ended = false;          ///< mutual, or failed
+    bool ended = false;  ///< mutual, or failed
     std::optional<HandshakeStep> step;
   };
 
@@ -50,7 +50,9 @@ class AuthHandshake {
 
   AuthState state() const { return state_; }
   bool begun() const { return state_ != AuthState::kNone && challenger_.has_value(); }
-  bool done() const { return state_ == AuthState::kMutual || state_ == AuthState::kFailed || state_ == AuthState::kOneWay; }
+  bool done() const {
+    return state_ == AuthState::kMutual || state_ == AuthState::kFailed || state_ == AuthState::kOneWay;
+  }
   /// Who challenged first: the server, unless the peers are none of CPython's. A client's challenge is only taken for
   /// one when the server answers it.
   std::optional<Direction> challenger() const { return challenger_; }
@@ -76,9 +78,9 @@ class AuthHandshake {
   AuthState state_ = AuthState::kNone;
   std::optional<Direction> challenger_;
   unsigned frames_[2] = {0, 0};  // messages of each side, up to 3
-  bool answered_ = false;         // the first challenge, in the form of an answer
+  bool answered_ = false;        // the first challenge, in the form of an answer
   Verdict verdict_ = Verdict::kNone;
-  bool second_begun_ = false;     // the answerer challenged in turn
+  bool second_begun_ = false;  // the answerer challenged in turn
   bool second_answered_ = false;
   Digest digest_ = Digest::kNone;
   PythonGuess python_ = PythonGuess::kUnknown;

@@ -33,7 +33,8 @@ std::optional<ManagerRequest> manager_request(const PickleMachine& machine) {
   if (!root || !root->is(ValueKind::kTuple)) return std::nullopt;
   const auto items = machine.store().items(*root);
   if (!items || items->total != 4) return std::nullopt;
-  const auto& [ident, method, args, keywords] = std::tie(items->kept[0], items->kept[1], items->kept[2], items->kept[3]);
+  const auto& [ident, method, args, keywords] =
+      std::tie(items->kept[0], items->kept[1], items->kept[2], items->kept[3]);
   const auto name = text_of(machine, method);
   const bool is_request = (ident.is(ValueKind::kNone) || ident.is(ValueKind::kStr)) && name && is_identifier(*name) &&
                           is_tuple(args) && keywords.is(ValueKind::kDict);

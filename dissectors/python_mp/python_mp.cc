@@ -30,10 +30,8 @@ bool can_begin_pickle(uint8_t byte) {
     case Opcode::kEmptyTuple:
     case Opcode::kEmptyList:
     case Opcode::kEmptyDict:
-    case Opcode::kEmptySet:
-      return true;
-    default:
-      return false;
+    case Opcode::kEmptySet: return true;
+    default: return false;
   }
 }
 
@@ -221,7 +219,8 @@ void PythonMp::classify(Direction from, const PickleMachine& machine, Observatio
   if (is_manager_reply(machine) || manager_request(machine)) found = Application::kManager;
 
   const bool by_server = (from == Direction::kToClient) != server_is_initiator_;
-  if (by_server && machine.protocol() == 2 && server_python_ != PythonGuess::kFrom312) server_python_ = PythonGuess::k27;
+  if (by_server && machine.protocol() == 2 && server_python_ != PythonGuess::kFrom312)
+    server_python_ = PythonGuess::k27;
   const bool news = found != application_ || !application_known_;
   application_known_ = true;
   application_ = found;
@@ -244,8 +243,8 @@ void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& s
     seen.report.findings.push_back({PickleRule::kMalformed, {}, {}, std::string(reason), report.length, {}, {}, {}});
   }
   const auto& findings = seen.report.findings;
-  const bool only_unknown = std::all_of(findings.begin(), findings.end(),
-                                        [](const auto& f) { return f.rule == PickleRule::kUnknownCall; });
+  const bool only_unknown =
+      std::all_of(findings.begin(), findings.end(), [](const auto& f) { return f.rule == PickleRule::kUnknownCall; });
   ++context_.counters.pickles[findings.empty() ? 0 : only_unknown ? 1 : 2];
   emit(from, std::move(seen), sink);
 }
@@ -262,8 +261,8 @@ void PythonMp::confirm(ObservationSink& sink) {
 }
 
 void PythonMp::emit(Direction from, Fact fact, ObservationSink& sink) {
-  Observation observation{from,       application_, auth_.state(), auth_settled_, auth_.digest(), server_python_,
-                          server_is_initiator_, std::move(fact)};
+  Observation observation{from,           application_,   auth_.state(),        auth_settled_,
+                          auth_.digest(), server_python_, server_is_initiator_, std::move(fact)};
   if (state_ == Probe::kYes) {
     sink.emit(std::move(observation));
   } else if (held_.size() < kMaxHeldFacts) {

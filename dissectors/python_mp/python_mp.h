@@ -53,7 +53,7 @@ class PythonMp final : public Dissector {
     uint64_t body_offset = 0;  // bytes of the frame seen so far
     bool alternating = true;   // empty and full messages in turn, an empty one first
     bool gap_in_frame = false;
-    bool lost = false;         // a header was not captured: the next piece is tried as one
+    bool lost = false;  // a header was not captured: the next piece is tried as one
     bool ended = false;
   };
 

@@ -50,7 +50,7 @@ class Detector final : public EventSink {
  private:
   /// What is remembered of a flow between its events.
   struct FlowNotes {
-    bool counted = false;      // its listener knows of it
+    bool counted = false;  // its listener knows of it
     bool look_alike = false;
     bool exposure_told = false;
     bool ever_failed = false;

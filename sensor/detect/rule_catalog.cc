@@ -35,10 +35,10 @@ constexpr std::array kRules = {
     RuleInfo{5020101, "exposure.unauthenticated", Severity::kMedium,
              "pickles travel on a connection that had no handshake", kPolicy, "CWE-306", "TA0001", "T1190", "high"},
     RuleInfo{5020201, "auth.failed", Severity::kLow, "#FAILURE#", kLogin, "CWE-307", "TA0006", "T1110", "high"},
-    RuleInfo{5020204, "auth.legacy-digest", Severity::kLow, "HMAC-MD5 was used (once per listener)", kPolicy,
-             "CWE-328", "TA0006", "T1110.002", "high"},
-    RuleInfo{5020401, "frame.oversized", Severity::kMedium, "a frame announces more than the configured limit",
-             kDecode, "CWE-400", "TA0040", "T1499", "medium"},
+    RuleInfo{5020204, "auth.legacy-digest", Severity::kLow, "HMAC-MD5 was used (once per listener)", kPolicy, "CWE-328",
+             "TA0006", "T1110.002", "high"},
+    RuleInfo{5020401, "frame.oversized", Severity::kMedium, "a frame announces more than the configured limit", kDecode,
+             "CWE-400", "TA0040", "T1499", "medium"},
 };
 
 }  // namespace
