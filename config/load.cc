@@ -123,7 +123,8 @@ void Loader::rules(const YAML::Node& node, const std::string& key) const {
       unknown(at, key + "." + name, "no such rule", "", name, rule_names_);
     }
     Config::Rule& rule = config_.rules[name];
-    section(value, key + "." + name, {{"enabled", boolean_into(rule.enabled)}, {"severity", severity_into(rule.severity)}});
+    section(value, key + "." + name,
+            {{"enabled", boolean_into(rule.enabled)}, {"severity", severity_into(rule.severity)}});
   });
 }
 

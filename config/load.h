@@ -13,7 +13,7 @@
 
 namespace pickletap {
 
-inline constexpr size_t kMaxConfigBytes = 1024 * 1024;
+inline constexpr size_t kMaxConfigBytes = size_t{1024} * 1024;
 
 /// An operator's mistake; what() is "FILE:LINE: key: what is wrong (hint)", without line or key where there is none.
 class ConfigError : public std::runtime_error {

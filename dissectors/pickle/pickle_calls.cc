@@ -153,8 +153,8 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
   push(result);
 }
 
-void PickleMachine::take_finding(const CallVerdict& verdict, std::string subject, uint64_t offset) {
-  log_.add_finding(verdict.rule, verdict.subject.empty() ? std::move(subject) : verdict.subject, verdict.category,
+void PickleMachine::take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset) {
+  log_.add_finding(verdict.rule, verdict.subject.empty() ? subject : verdict.subject, verdict.category,
                    offset);
 }
 

@@ -94,7 +94,7 @@ class PickleMachine {
   void build(const Op& op);
   void note_write(Value target, const Op& op);
   void note_name(Value callee);
-  void take_finding(const CallVerdict& verdict, std::string subject, uint64_t offset);
+  void take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset);
   std::string callee_text(Value callee);
   void collect_from(Value args, const PolicyCategory* category);
 

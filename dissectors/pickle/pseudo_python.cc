@@ -124,7 +124,7 @@ void PseudoPython::leaf(Value value, std::string& out) const {
 std::string PseudoPython::expression(Value value, size_t max_bytes) {
   struct Frame {
     Value container;
-    size_t next;
+    size_t next = 0;
   };
   std::array<Frame, kMaxDepth> frames{};
   size_t depth = 0;

@@ -9,6 +9,7 @@ namespace pickletap {
 
 namespace {
 constexpr uint64_t kMinWords = 1024;   // holds the longest text an opcode leaves
+constexpr uint64_t kFirstWords = 128;  // grows as it is used: most pickles are small, and many may be open
 constexpr uint64_t kKeepWords = 8192;  // a larger ring is given back between pickles
 
 constexpr uint64_t words_for(uint64_t bytes) { return (bytes + 7) / 8; }
@@ -19,7 +20,7 @@ void ValueStore::reset(uint32_t max_bytes) {
   if (ring_.size() > std::min(kKeepWords, max_words_)) {
     ring_ = {};
   }
-  if (ring_.empty()) ring_.resize(kMinWords);
+  if (ring_.empty()) ring_.resize(kFirstWords);
   head_ = 0;
   pinned_.clear();
 }

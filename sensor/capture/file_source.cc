@@ -77,7 +77,8 @@ void check_magic(const std::string& name, std::FILE* file) {
   });
   if (found == kMagics.end()) fail(name, "not a capture file (pcap or pcapng)");
   if (!found->compression.empty()) {
-    fail(name, std::string(found->compression) + "-compressed; decompress it first (this version reads plain captures)");
+    fail(name,
+         std::string(found->compression) + "-compressed; decompress it first (this version reads plain captures)");
   }
 }
 

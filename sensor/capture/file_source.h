@@ -18,7 +18,7 @@ struct bpf_program;
 namespace pickletap {
 
 struct FileSourceOptions {
-  std::string filter;         ///< BPF as tcpdump takes it; empty: everything
+  std::string filter;           ///< BPF as tcpdump takes it; empty: everything
   uint64_t packets_before = 0;  ///< of the files before this one: the first packet's number is one more
 };
 

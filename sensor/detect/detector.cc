@@ -285,7 +285,7 @@ void Detector::on_flow_end(const Event& event, const FlowEnded& ended) {
   settle_parked(event.flow.flow_id, false);
   RecordHead head;
   if (const auto at = flows_.find(event.flow.flow_id); at != flows_.end()) {
-    FlowNotes notes = std::move(at->second);
+    FlowNotes notes = at->second;
     flows_.erase(at);
     // A handshake that never ended is all there is to know of this listener.
     if (!notes.counted && !notes.look_alike) note_listener(notes.last, notes);

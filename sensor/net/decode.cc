@@ -149,15 +149,12 @@ DecodeResult decode_null(Rest rest, Packet& packet) {
   }
   rest.strip(4);
   switch (family) {
-    case 2:
-      return decode_ipv4(rest, packet);
+    case 2: return decode_ipv4(rest, packet);
     case 10:  // AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, Darwin
     case 24:
     case 28:
-    case 30:
-      return decode_ipv6(rest, packet);
-    default:
-      return DecodeResult::kOther;
+    case 30: return decode_ipv6(rest, packet);
+    default: return DecodeResult::kOther;
   }
 }
 
@@ -177,14 +174,10 @@ DecodeResult decode_detail::decode_any(LinkType link, std::span<const uint8_t> f
       rest.strip(14);
       return decode_ether_type(type, rest, packet);
     }
-    case LinkType::kLinuxSll:
-      return decode_sll(rest, packet);
-    case LinkType::kLinuxSll2:
-      return decode_sll2(rest, packet);
-    case LinkType::kRawIp:
-      return decode_raw(rest, packet);
-    case LinkType::kNullLoopback:
-      return decode_null(rest, packet);
+    case LinkType::kLinuxSll: return decode_sll(rest, packet);
+    case LinkType::kLinuxSll2: return decode_sll2(rest, packet);
+    case LinkType::kRawIp: return decode_raw(rest, packet);
+    case LinkType::kNullLoopback: return decode_null(rest, packet);
   }
   return DecodeResult::kOther;
 }
@@ -194,49 +187,33 @@ std::optional<LinkType> link_type_of(int dlt) {
     case 0:    // DLT_NULL
     case 108:  // DLT_LOOP
       return LinkType::kNullLoopback;
-    case 1:
-      return LinkType::kEthernet;
+    case 1: return LinkType::kEthernet;
     case 12:   // DLT_RAW
     case 14:   // DLT_RAW of OpenBSD
     case 101:  // LINKTYPE_RAW
     case 228:  // LINKTYPE_IPV4
     case 229:  // LINKTYPE_IPV6
       return LinkType::kRawIp;
-    case 113:
-      return LinkType::kLinuxSll;
-    case 276:
-      return LinkType::kLinuxSll2;
-    default:
-      return std::nullopt;
+    case 113: return LinkType::kLinuxSll;
+    case 276: return LinkType::kLinuxSll2;
+    default: return std::nullopt;
   }
 }
 
 std::string_view to_text(DecodeResult result) {
   switch (result) {
-    case DecodeResult::kTcp:
-      return "tcp";
-    case DecodeResult::kOther:
-      return "other";
-    case DecodeResult::kFragment:
-      return "fragment";
-    case DecodeResult::kTruncatedLink:
-      return "truncated_link";
-    case DecodeResult::kTooManyVlanTags:
-      return "too_many_vlan_tags";
-    case DecodeResult::kTruncatedIp:
-      return "truncated_ip";
-    case DecodeResult::kBadIpVersion:
-      return "bad_ip_version";
-    case DecodeResult::kBadIpHeaderLength:
-      return "bad_ip_header_length";
-    case DecodeResult::kBadIpLength:
-      return "bad_ip_length";
-    case DecodeResult::kTooManyExtensionHeaders:
-      return "too_many_extension_headers";
-    case DecodeResult::kTruncatedTcp:
-      return "truncated_tcp";
-    case DecodeResult::kBadTcpHeaderLength:
-      return "bad_tcp_header_length";
+    case DecodeResult::kTcp: return "tcp";
+    case DecodeResult::kOther: return "other";
+    case DecodeResult::kFragment: return "fragment";
+    case DecodeResult::kTruncatedLink: return "truncated_link";
+    case DecodeResult::kTooManyVlanTags: return "too_many_vlan_tags";
+    case DecodeResult::kTruncatedIp: return "truncated_ip";
+    case DecodeResult::kBadIpVersion: return "bad_ip_version";
+    case DecodeResult::kBadIpHeaderLength: return "bad_ip_header_length";
+    case DecodeResult::kBadIpLength: return "bad_ip_length";
+    case DecodeResult::kTooManyExtensionHeaders: return "too_many_extension_headers";
+    case DecodeResult::kTruncatedTcp: return "truncated_tcp";
+    case DecodeResult::kBadTcpHeaderLength: return "bad_tcp_header_length";
   }
   return "unknown";
 }
@@ -245,20 +222,16 @@ std::string_view layer_of(DecodeResult result) {
   switch (result) {
     case DecodeResult::kTcp:
     case DecodeResult::kOther:
-    case DecodeResult::kFragment:
-      return "";
+    case DecodeResult::kFragment: return "";
     case DecodeResult::kTruncatedLink:
-    case DecodeResult::kTooManyVlanTags:
-      return "link";
+    case DecodeResult::kTooManyVlanTags: return "link";
     case DecodeResult::kTruncatedIp:
     case DecodeResult::kBadIpVersion:
     case DecodeResult::kBadIpHeaderLength:
     case DecodeResult::kBadIpLength:
-    case DecodeResult::kTooManyExtensionHeaders:
-      return "ip";
+    case DecodeResult::kTooManyExtensionHeaders: return "ip";
     case DecodeResult::kTruncatedTcp:
-    case DecodeResult::kBadTcpHeaderLength:
-      return "tcp";
+    case DecodeResult::kBadTcpHeaderLength: return "tcp";
   }
   return "";
 }

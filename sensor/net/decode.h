@@ -1,5 +1,5 @@
-// From the bytes of one captured frame to a Packet: link layer, VLAN tags, IPv4 or IPv6 with its extension headers, TCP.
-// A pure function: it keeps nothing, allocates nothing, reads only inside the captured bytes and never throws. The
+// From the bytes of one captured frame to a Packet: link layer, VLAN tags, IPv4 or IPv6 with its extension headers,
+// TCP. A pure function: it keeps nothing, allocates nothing, reads only inside the captured bytes and never throws. The
 // payload of the Packet points into the frame and lives as long as that. What is not TCP is told apart from what is
 // broken, so that both can be counted; checksums are not looked at. Fragments are named and left alone.
 // Limits: kMaxVlanTags tags, kMaxExtensionHeaders IPv6 extension headers.
@@ -56,7 +56,7 @@ std::string_view to_text(DecodeResult result);
 /// Label of `pickletap_decode_errors_total{layer}`: "link", "ip" or "tcp"; empty when it is no error.
 std::string_view layer_of(DecodeResult result);
 
-inline constexpr unsigned kMaxVlanTags = 8;          ///< skipped; the first two with an id other than 0 are recorded
+inline constexpr unsigned kMaxVlanTags = 8;  ///< skipped; the first two with an id other than 0 are recorded
 inline constexpr unsigned kMaxExtensionHeaders = 32;
 
 inline uint16_t load_be16(const uint8_t* p) { return static_cast<uint16_t>((unsigned{p[0]} << 8) | p[1]); }

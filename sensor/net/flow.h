@@ -1,7 +1,7 @@
-// What the flow table keeps of one flow: a record of two cache lines, and for the few flows that may speak a protocol of
-// ours a FlowBody with both reassemblers and the Dissector. Records live in a FlowSlab, are named by a 32-bit index that
-// stays the same for the flow's life, and belong to the FlowTable; one worker thread. A "side" is 0 for the lower and 1
-// for the upper endpoint of the key (flow_key.h), a Direction is who the sender is.
+// What the flow table keeps of one flow: a record of two cache lines, and for the few flows that may speak a protocol
+// of ours a FlowBody with both reassemblers and the Dissector. Records live in a FlowSlab, are named by a 32-bit index
+// that stays the same for the flow's life, and belong to the FlowTable; one worker thread. A "side" is 0 for the lower
+// and 1 for the upper endpoint of the key (flow_key.h), a Direction is who the sender is.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ enum class FlowState : uint8_t {
 inline constexpr unsigned kFlowStateCount = 4;
 
 struct FlowFlag {
-  static constexpr uint16_t kSyn = 0x01;             ///< a SYN or SYN-ACK was captured: not midstream
+  static constexpr uint16_t kSyn = 0x01;  ///< a SYN or SYN-ACK was captured: not midstream
   static constexpr uint16_t kSynAck = 0x02;
   static constexpr uint16_t kStartKnown = 0x04;      ///< << side: `start_seq[side]` is right
   static constexpr uint16_t kFin = 0x10;             ///< << side
@@ -41,11 +41,11 @@ struct alignas(64) Flow {
   int64_t last_ns = 0;
   uint32_t body = kNoBody;
   FlowState state = FlowState::kOpening;
-  uint8_t wheel = 0;            ///< which wheel it hangs in (may lag behind `state`)
-  uint16_t flags = 0;           ///< FlowFlag
-  uint16_t slot = 0;            ///< of that wheel
-  uint16_t probes = 0;          ///< midstream: payloads that were looked at in vain
-  uint32_t pending_syn = 0;     ///< sequence number of a SYN that an open flow received
+  uint8_t wheel = 0;         ///< which wheel it hangs in (may lag behind `state`)
+  uint16_t flags = 0;        ///< FlowFlag
+  uint16_t slot = 0;         ///< of that wheel
+  uint16_t probes = 0;       ///< midstream: payloads that were looked at in vain
+  uint32_t pending_syn = 0;  ///< number of a later SYN or SYN-ACK, until the peer shows whether it took it
 
   std::array<uint64_t, 2> packets{};  ///< by side
   std::array<uint64_t, 2> bytes{};

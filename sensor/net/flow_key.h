@@ -55,9 +55,9 @@ inline OrientedKey make_flow_key(const Packet& packet) {
   const uint64_t flip_port = (port_a ^ port_b) & mask;
   const uint64_t vlan = (packet.vlan.ids[0] & uint64_t{0xfff}) | ((packet.vlan.ids[1] & uint64_t{0xfff}) << 12);
   OrientedKey result;
-  result.key.words = {a[0] ^ flip0, a[1] ^ flip1, b[0] ^ flip0, b[1] ^ flip1,
-                      (port_a ^ flip_port) | ((port_b ^ flip_port) << 16) | (vlan << 32) |
-                          (uint64_t{packet.source.is_v6} << 56)};
+  result.key.words = {
+      a[0] ^ flip0, a[1] ^ flip1, b[0] ^ flip0, b[1] ^ flip1,
+      (port_a ^ flip_port) | ((port_b ^ flip_port) << 16) | (vlan << 32) | (uint64_t{packet.source.is_v6} << 56)};
   result.side = static_cast<unsigned>(swap);
   return result;
 }

@@ -12,23 +12,14 @@ bool has_flag(const Packet& packet, uint8_t flag) { return (packet.flags & flag)
 
 bool has_payload(const Packet& packet) { return !packet.payload.empty() || packet.payload_missing != 0; }
 
-constexpr int64_t floor_seconds(int64_t time_ns) {
-  constexpr int64_t kNs = 1'000'000'000;
-  return time_ns / kNs - (time_ns % kNs < 0 ? 1 : 0);
-}
-
 }  // namespace
 
 std::string_view to_text(FlowState state) {
   switch (state) {
-    case FlowState::kOpening:
-      return "opening";
-    case FlowState::kDissected:
-      return "dissected";
-    case FlowState::kIgnored:
-      return "ignored";
-    case FlowState::kClosed:
-      return "closed";
+    case FlowState::kOpening: return "opening";
+    case FlowState::kDissected: return "dissected";
+    case FlowState::kIgnored: return "ignored";
+    case FlowState::kClosed: return "closed";
   }
   return "unknown";
 }
@@ -61,7 +52,8 @@ void FlowTable::process(const Packet& packet) {
   ++flow.packets[oriented.side];
   flow.bytes[oriented.side] += packet.wire_bytes;
   constexpr uint8_t kControl = TcpFlag::kSyn | TcpFlag::kFin | TcpFlag::kRst;
-  if (flow.state == FlowState::kIgnored && !has_flag(packet, kControl)) [[likely]] return;
+  if (flow.state == FlowState::kIgnored && !has_flag(packet, kControl)) [[likely]]
+    return;
   now_ns_ = packet.time_ns;
   now_number_ = packet.number;
   process_by_state(index, packet, oriented.side);
@@ -79,17 +71,10 @@ void FlowTable::process_by_state(uint32_t index, const Packet& packet, unsigned 
     return;
   }
   switch (slab_[index].state) {
-    case FlowState::kOpening:
-      on_opening(index, packet, side);
-      return;
-    case FlowState::kDissected:
-      on_dissected(index, packet, side);
-      return;
-    case FlowState::kIgnored:
-      on_ignored(index, packet, side);
-      return;
-    case FlowState::kClosed:
-      return;
+    case FlowState::kOpening: on_opening(index, packet, side); return;
+    case FlowState::kDissected: on_dissected(index, packet, side); return;
+    case FlowState::kIgnored: on_ignored(index, packet, side); return;
+    case FlowState::kClosed: return;
   }
 }
 
@@ -206,10 +191,14 @@ void FlowTable::on_syn(uint32_t index, const Packet& packet, unsigned side) {
              (flow.state == FlowState::kOpening && !flow.has(FlowFlag::kSyn))) {
     restart(index, packet, side);
   } else {
-    flow.pending_syn = packet.seq;
-    flow.flags = static_cast<uint16_t>(flow.flags & ~(FlowFlag::kPendingSyn * 3U));
-    flow.set_of(FlowFlag::kPendingSyn, side);
+    remember_syn(flow, packet, side);
   }
+}
+
+void FlowTable::remember_syn(Flow& flow, const Packet& packet, unsigned side) {
+  flow.pending_syn = packet.seq;
+  flow.flags = static_cast<uint16_t>(flow.flags & ~(FlowFlag::kPendingSyn * 3U));
+  flow.set_of(FlowFlag::kPendingSyn, side);
 }
 
 void FlowTable::on_syn_ack(uint32_t index, const Packet& packet, unsigned side) {
@@ -223,7 +212,11 @@ void FlowTable::on_syn_ack(uint32_t index, const Packet& packet, unsigned side) 
     restart(index, packet, side);
     return;
   }
-  if (flow.state != FlowState::kOpening || flow.has(FlowFlag::kSynAck)) return;
+  if (flow.state != FlowState::kOpening) return;
+  if (flow.has(FlowFlag::kSynAck)) {
+    if (side != flow.initiator()) remember_syn(flow, packet, side);  // the client's ACK says which one it took
+    return;
+  }
   flow.set(FlowFlag::kSyn | FlowFlag::kSynAck);
   flow.flags = static_cast<uint16_t>(flow.flags & ~FlowFlag::kUpperInitiates);
   if (side == 0) flow.set(FlowFlag::kUpperInitiates);
@@ -246,6 +239,9 @@ void FlowTable::on_opening(uint32_t index, const Packet& packet, unsigned side) 
   if (flow.has(FlowFlag::kSyn) && !flow.has_of(FlowFlag::kStartKnown, side ^ 1)) {
     flow.start_seq[side ^ 1] = packet.ack;  // the SYN-ACK was not captured
     flow.set_of(FlowFlag::kStartKnown, side ^ 1);
+  }
+  if (flow.has_of(FlowFlag::kPendingSyn, side ^ 1) && packet.ack == flow.pending_syn + 1 && side == flow.initiator()) {
+    flow.start_seq[side ^ 1] = packet.ack;  // of several SYN-ACKs the client took the last
   }
   if (has_payload(packet)) {
     on_first_payload(index, packet, side);
@@ -368,17 +364,13 @@ bool FlowTable::drain(Flow& flow, unsigned side) {
   StreamPiece piece;
   while (body.streams[side].take(piece)) {
     switch (piece.kind) {
-      case StreamPiece::Kind::kData:
-        body.dissector->on_data(from, piece.data, observer_);
-        break;
+      case StreamPiece::Kind::kData: body.dissector->on_data(from, piece.data, observer_); break;
       case StreamPiece::Kind::kHole:
       case StreamPiece::Kind::kCutOff:
         tell_gap(flow, body, side, piece);
         body.dissector->on_gap(from, piece.bytes, observer_);
         break;
-      case StreamPiece::Kind::kEnd:
-        body.dissector->on_end(from, piece.reason, observer_);
-        break;
+      case StreamPiece::Kind::kEnd: body.dissector->on_end(from, piece.reason, observer_); break;
     }
     if (body.dissector->state() == Probe::kNo) return false;
   }
@@ -403,100 +395,7 @@ void FlowTable::tell_trouble(const Flow& flow, FlowBody& body, std::string_view 
   emit(flow, StreamTrouble{"stream", what, bytes});
 }
 
-// --- time and room
-
-void FlowTable::move_clock(int64_t time_ns, uint64_t packet_number) {
-  const int64_t now_s = floor_seconds(time_ns);
-  if (clock_runs_ && now_s == clock_s_ - 1) return;  // packets change places around the turn of a second
-  const bool forward = clock_runs_ && now_s > clock_s_;
-  const int64_t from_s = std::exchange(clock_s_, now_s);
-  clock_runs_ = true;
-  second_start_ns_ = now_s * static_cast<int64_t>(kNsPerSecond);
-  if (forward) {
-    now_ns_ = time_ns;
-    now_number_ = packet_number;
-    sweep(from_s, now_s);
-    sink_.tick(second_start_ns_);
-  }
-}
-
-void FlowTable::sweep(int64_t from_s, int64_t to_s) {
-  for (const auto& wheel : wheels_) {
-    TimerWheel::Due due;
-    for (int64_t done_s = from_s; (due = wheel->detach_next(done_s, to_s)).chain != kNoFlow; done_s = due.second) {
-      for (uint32_t index = due.chain; index != kNoFlow;) {
-        const uint32_t following = slab_[index].next;
-        Flow& flow = slab_[index];
-        hang(index);
-        if (due_s(flow) <= to_s) {
-          if (flow.state != FlowState::kClosed) ++counters_.timed_out_flows;
-          end(flow, EndReason::kTimeout);
-          remove(index);
-        }
-        index = following;
-      }
-    }
-  }
-}
-
-/// The second in which the flow times out, if it stays silent.
-int64_t FlowTable::due_s(const Flow& flow) const {
-  uint32_t timeout_s = config_.handshake_timeout_s;
-  switch (flow.state) {
-    case FlowState::kOpening:
-      // Established, when the initiator spoke again after the answer.
-      if (flow.has(FlowFlag::kSynAck) && flow.packets[flow.initiator()] > 1) timeout_s = config_.idle_timeout_s;
-      break;
-    case FlowState::kDissected:
-      timeout_s = config_.idle_timeout_s;
-      break;
-    case FlowState::kIgnored:
-      timeout_s = config_.ignored_timeout_s;
-      break;
-    case FlowState::kClosed:
-      timeout_s = config_.closed_timeout_s;
-      break;
-  }
-  return floor_seconds(flow.last_ns) + 1 + timeout_s;
-}
-
-void FlowTable::hang(uint32_t index) {
-  const Flow& flow = slab_[index];
-  wheels_[index_of(flow.state)]->insert(index, due_s(flow), clock_s_);
-}
-
-void FlowTable::rehang(uint32_t index) {
-  wheels_[slab_[index].wheel]->remove(index);
-  hang(index);
-}
-
-void FlowTable::make_room() {
-  unsigned moves = kMaxMovesPerEviction;
-  for (const FlowState state :
-       {FlowState::kClosed, FlowState::kOpening, FlowState::kIgnored, FlowState::kDissected}) {
-    if (evict_from(state, moves)) return;
-  }
-}
-
-/// Evicts the flow of a state that was silent for longest. Flows that were active since the wheel saw them, or are in
-/// another state by now, are moved first, `moves` of them at most.
-bool FlowTable::evict_from(FlowState state, unsigned& moves) {
-  TimerWheel& wheel = *wheels_[index_of(state)];
-  for (uint32_t index = kNoFlow; (index = wheel.oldest(clock_s_)) != kNoFlow;) {
-    Flow& flow = slab_[index];
-    const bool misplaced = flow.state != state || TimerWheel::slot_of(due_s(flow)) != flow.slot;
-    if (misplaced && moves != 0) {
-      --moves;
-      rehang(index);
-      continue;
-    }
-    ++counters_.evicted[index_of(flow.state)];
-    end(flow, EndReason::kEvicted);
-    remove(index);
-    return true;
-  }
-  return false;
-}
+// --- the end, and what is told
 
 void FlowTable::finish() {
   std::vector<std::pair<uint64_t, uint32_t>> by_start;
@@ -516,8 +415,6 @@ FlowTableCounters FlowTable::counters() const {
   counters.streams = pool_.counters;
   return counters;
 }
-
-// --- events
 
 FlowContext FlowTable::context_of(const Flow& flow) const {
   const unsigned initiator = flow.initiator();

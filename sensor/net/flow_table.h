@@ -1,13 +1,13 @@
 // All flows of one worker. process() finds a packet's flow by its full tuple, counts, and for flows that may speak a
-// protocol of ours puts both streams in order and hands them to the flow's Dissector, whose observations leave as Events
-// with the flow's context through the EventSink, in the order of the packets.
+// protocol of ours puts both streams in order and hands them to the flow's Dissector, whose observations leave as
+// Events with the flow's context through the EventSink, in the order of the packets.
 //
 // A flow whose first payload shows it to be something else costs one record (flow.h) and no reassembly from then on.
 // Owned by a worker and used on its thread only. Time is the packets' own: advance() moves the clock, whole seconds;
 // everything due by a second has ended when the first packet of that second is processed, so the same input gives the
 // same events. A clock that goes back (files out of order) is followed, and ticks go on from there.
-// Limits: FlowTableConfig. At `max_flows` the flow idle for longest goes: closed ones first, then those without payload,
-// ignored, dissected. At `max_dissected` the dissected flow idle for longest goes.
+// Limits: FlowTableConfig. At `max_flows` the flow idle for longest goes: closed ones first, then those without
+// payload, ignored, dissected. At `max_dissected` the dissected flow idle for longest goes.
 // A flow ends when both streams were consumed up to their FINs, at a believable RST, by time-out, by eviction or with
 // the input. It is kept `closed_timeout_s` more, so that late packets do not make a new one; a SYN (or SYN-ACK) with
 // another number does. A SYN inside an open flow is remembered only: the flow gives way when the peer answers it with a
@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,12 +39,12 @@ struct FlowTableConfig {
   uint32_t max_dissected = 250'000;   ///< flows with reassemblers and a Dissector
   uint32_t handshake_timeout_s = 60;  ///< no payload, not established
   uint32_t ignored_timeout_s = 120;
-  uint32_t idle_timeout_s = 3600;     ///< dissected, or established and silent
+  uint32_t idle_timeout_s = 3600;  ///< dissected, or established and silent
   uint32_t closed_timeout_s = 10;
   uint64_t out_of_order_bytes = uint64_t{64} << 20;  ///< all streams together
   ReassemblyLimits stream;
-  uint64_t hash_seed = 0;             ///< secret and new in every process; fixed in tests
-  bool flow_events_for_all = false;   ///< FlowEnded for flows that were not dissected, too
+  uint64_t hash_seed = 0;            ///< secret and new in every process; fixed in tests
+  bool flow_events_for_all = false;  ///< FlowEnded for flows that were not dissected, too
 };
 
 /// Plain counts, and gauges where it says so.
@@ -52,14 +53,14 @@ struct FlowTableCounters {
   uint64_t bytes = 0;    ///< of them, on the wire
   uint64_t flows = 0;    ///< ever begun
   uint64_t midstream_flows = 0;
-  uint64_t ignored_flows = 0;     ///< found to be something else
+  uint64_t ignored_flows = 0;  ///< found to be something else
   uint64_t dissectors_made = 0;
-  uint64_t timed_out_flows = 0;   ///< not counting those already closed
+  uint64_t timed_out_flows = 0;                     ///< not counting those already closed
   std::array<uint64_t, kFlowStateCount> evicted{};  ///< by the state they were in: index_of(FlowState)
-  uint64_t active_flows = 0;      ///< gauge; closed ones that are still kept included
-  uint64_t active_dissectors = 0; ///< gauge
-  uint64_t flow_memory_bytes = 0; ///< gauge: records and index
-  uint64_t out_of_order_bytes = 0; ///< gauge: queued now, charged as in stream_reassembler.h
+  uint64_t active_flows = 0;                        ///< gauge; closed ones that are still kept included
+  uint64_t active_dissectors = 0;                   ///< gauge
+  uint64_t flow_memory_bytes = 0;                   ///< gauge: records and index
+  uint64_t out_of_order_bytes = 0;                  ///< gauge: queued now, charged as in stream_reassembler.h
   ReassemblyCounters streams;
 };
 
@@ -138,6 +139,7 @@ class FlowTable {
 
   // Packets, by the state of their flow.
   void process_by_state(uint32_t index, const Packet& packet, unsigned side);
+  static void remember_syn(Flow& flow, const Packet& packet, unsigned side);
   void on_syn(uint32_t index, const Packet& packet, unsigned side);
   void on_syn_ack(uint32_t index, const Packet& packet, unsigned side);
   void on_opening(uint32_t index, const Packet& packet, unsigned side);
@@ -179,7 +181,7 @@ class FlowTable {
   int64_t second_start_ns_ = INT64_MIN;
   int64_t clock_s_ = 0;
   bool clock_runs_ = false;
-  int64_t now_ns_ = 0;       ///< of the packet being processed, for the events it brings
+  int64_t now_ns_ = 0;  ///< of the packet being processed, for the events it brings
   uint64_t now_number_ = 0;
   uint16_t source_index_ = 0;
 };

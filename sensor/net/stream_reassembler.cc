@@ -144,7 +144,7 @@ void StreamReassembler::clear_blocks() {
 void StreamReassembler::acknowledge(uint32_t ack, int64_t now_ns) {
   if (!started_ || ended_) return;
   const int64_t offset = offset_of(ack);
-  if (offset > horizon()) return;  // nobody can have sent that much
+  if (offset > horizon()) return;   // nobody can have sent that much
   if (acked_ < 0) marked_ = false;  // the mark came from what was queued, which proves nothing any more
   acked_ = std::max({acked_, offset, int64_t{0}});
   if (has_blocks()) consider_hole(now_ns);

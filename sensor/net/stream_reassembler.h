@@ -2,14 +2,14 @@
 // pieces that are data, a gap of known size, or the end. Owned by a FlowBody, used on one worker thread.
 //
 // Spans: data that arrives in order is not copied, its piece points into the packet, so every push() must be followed
-// by take() until that says false, before the packet goes away. Data out of order is copied and kept until its turn; its
-// piece lives until the next take().
+// by take() until that says false, before the packet goes away. Data out of order is copied and kept until its turn;
+// its piece lives until the next take().
 //
-// Limits: per stream `max_blocks` queued segments and `max_bytes`, and `OutOfOrderBudget::limit_bytes` for all streams
-// together; each queued segment is charged kBlockOverhead on top of its bytes. At a limit the queued data farthest ahead
-// goes, because a sender may send anything far beyond what its peer accepts, and must not be able to push the stream
-// forward with that; only where the peer's ACKs were never captured is the hole in front given up instead. The cost of a
-// segment is O(log max_blocks) comparisons and one move of at most max_blocks small records.
+// Limits: per stream `max_blocks` queued segments and `max_bytes`, and `ReassemblyPool::budget_bytes` for all streams
+// together; each queued segment is charged kBlockOverhead on top of its bytes. At a limit the queued data farthest
+// ahead goes, because a sender may send anything far beyond what its peer accepts, and must not be able to push the
+// stream forward with that; only where the peer's ACKs were never captured is the hole in front given up instead. The
+// cost of a segment is O(log max_blocks) comparisons and one move of at most max_blocks small records.
 //
 // Reads as Linux does (FACTS, "What Linux does with odd packets"; net/ipv4/tcp_input.c, tcp_data_queue_ofo): what is
 // delivered stands; a straddling segment adds its new bytes; of queued segments the lower start wins, on equal start
@@ -28,21 +28,21 @@
 namespace pickletap {
 
 struct ReassemblyLimits {
-  uint32_t max_blocks = 512;                      ///< queued segments of one stream
-  uint64_t max_bytes = uint64_t{1} << 20;         ///< charged bytes of one stream
-  int64_t acked_hole_ns = 50'000'000;             ///< a hole the peer acknowledged is given up after this
-  int64_t unseen_peer_hole_ns = 10'000'000'000;   ///< any hole, where the peer's ACKs are not in the capture
+  uint32_t max_blocks = 512;                     ///< queued segments of one stream
+  uint64_t max_bytes = uint64_t{1} << 20;        ///< charged bytes of one stream
+  int64_t acked_hole_ns = 50'000'000;            ///< a hole the peer acknowledged is given up after this
+  int64_t unseen_peer_hole_ns = 10'000'000'000;  ///< any hole, where the peer's ACKs are not in the capture
 };
 
 /// Counts over all streams; bytes are of payload.
 struct ReassemblyCounters {
-  uint64_t gaps = 0;                  ///< holes given up, and payloads cut by the snap length
+  uint64_t gaps = 0;  ///< holes given up, and payloads cut by the snap length
   uint64_t gap_bytes = 0;
-  uint64_t out_of_order_segments = 0; ///< segments that were queued
+  uint64_t out_of_order_segments = 0;  ///< segments that were queued
   uint64_t outside_window_segments = 0;
-  uint64_t limit_bytes = 0;           ///< dropped at a limit
+  uint64_t limit_bytes = 0;  ///< dropped at a limit
   uint64_t limit_segments = 0;
-  uint64_t after_end_bytes = 0;       ///< data behind a FIN that was consumed
+  uint64_t after_end_bytes = 0;  ///< data behind a FIN that was consumed
 };
 
 /// What all streams of one worker share.
@@ -65,9 +65,9 @@ struct Segment {
 struct StreamPiece {
   enum class Kind : uint8_t {
     kData,
-    kHole,     ///< `bytes` that were never captured
-    kCutOff,   ///< `bytes` that the snap length cut off
-    kEnd,      ///< nothing follows
+    kHole,    ///< `bytes` that were never captured
+    kCutOff,  ///< `bytes` that the snap length cut off
+    kEnd,     ///< nothing follows
   };
   Kind kind = Kind::kData;
   ByteSpan data;
@@ -157,8 +157,8 @@ class StreamReassembler {
   bool marked_ = false;
   EndReason finish_reason_ = EndReason::kCapture;
   uint32_t first_seq_ = 0;
-  uint32_t head_ = 0;          ///< blocks before this one are used up
-  std::vector<Block> blocks_;  ///< by start and by end, both strictly rising
+  uint32_t head_ = 0;                   ///< blocks before this one are used up
+  std::vector<Block> blocks_;           ///< by start and by end, both strictly rising
   std::unique_ptr<uint8_t[]> current_;  ///< the bytes of the last piece that came from a block
 };
 

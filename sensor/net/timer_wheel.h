@@ -1,8 +1,9 @@
 // When flows are due to be looked at: one ring of kSlots one-second slots, each a list through the flow records
 // themselves. A packet moves nothing here. A slot is looked at when the packet clock reaches it, and flows that were
-// active since go to a later slot then, so that keeping time costs a flow a few list operations in its life. What is due
-// farther ahead than the ring reaches waits in its last slot. Within a slot the order is that of arrival, so the first
-// flow from the clock on is the one idle for longest, to the second. Owned by the FlowTable, one thread, fixed size.
+// active since go to a later slot then, so that keeping time costs a flow a few list operations in its life. What is
+// due farther ahead than the ring reaches waits in its last slot. Within a slot the order is that of arrival, so the
+// first flow from the clock on is the one idle for longest, to the second. Owned by the FlowTable, one thread, fixed
+// size.
 #pragma once
 
 #include <array>

@@ -16,15 +16,15 @@ namespace pickletap {
 class Progress;
 
 struct ConsoleOptions {
-  bool colours = false;     ///< see wants_colours()
-  bool at_once = false;     ///< hand on each alert as it comes; for terminals
-  bool summary = true;      ///< listeners and summary at the end; not with -q
+  bool colours = false;  ///< see wants_colours()
+  bool at_once = false;  ///< hand on each alert as it comes; for terminals
+  bool summary = true;   ///< listeners and summary at the end; not with -q
 };
 
 class Console : public RecordSink {
  public:
-  /// `fd` is left open. `sources`: names by RecordHead::source_index. `progress`, when there is one, outlives the console
-  /// and is taken away before each piece of text.
+  /// `fd` is left open. `sources`: names by RecordHead::source_index. `progress`, when there is one, outlives the
+  /// console and is taken away before each piece of text.
   Console(int fd, std::vector<std::string> sources, ConsoleOptions options, Progress* progress = nullptr);
 
   void write(const Record& record) override;

@@ -17,19 +17,15 @@ uint64_t total(const StatsRecord& stats, std::string_view name) {
                          [name](uint64_t sum, const Counter& c) { return c.name == name ? sum + c.value : sum; });
 }
 
-/// Flows leave the table in the ordinary course too; only those the sensor gave up on are worth a word.
-bool is_ordinary_end(const Counter& counter) {
-  static constexpr std::array<std::string_view, 6> kOrdinary{"timeout", "idle", "closed", "fin", "reset", "capture"};
-  return std::any_of(counter.labels.begin(), counter.labels.end(), [](const auto& label) {
-    return std::any_of(kOrdinary.begin(), kOrdinary.end(),
-                       [&](std::string_view word) { return label.second.find(word) != std::string::npos; });
-  });
-}
-
+/// Flows that made room while they could still have said something: not those closed or known to be something else.
 uint64_t flows_given_up(const StatsRecord& stats) {
   uint64_t sum = 0;
   for (const Counter& counter : stats.counters) {
-    if (counter.name == "flows_evicted_total" && !is_ordinary_end(counter)) sum += counter.value;
+    if (counter.name != "flows_evicted_total") continue;
+    const bool is_harmless = std::any_of(counter.labels.begin(), counter.labels.end(), [](const auto& label) {
+      return label.second == "closed" || label.second == "ignored";
+    });
+    if (!is_harmless) sum += counter.value;
   }
   return sum;
 }
@@ -66,9 +62,12 @@ std::vector<std::string> losses(const StatsRecord& stats) {
     if (n > 0) parts.push_back(counted(n, noun));
   };
   add(total(stats, "capture_dropped_packets_total"), "dropped packet");
+  add(total(stats, "capture_cut_packets_total"), "cut packet");
   add(total(stats, "decode_errors_total"), "undecodable packet");
   add(total(stats, "stream_gaps_total"), "stream gap");
+  add(total(stats, "stream_limit_segments_total"), "dropped segment");
   add(flows_given_up(stats), "abandoned flow");
+  add(total(stats, "held_facts_dropped_total"), "dropped fact");
   add(total(stats, "output_dropped_total"), "unwritten event");
   return parts;
 }

@@ -50,7 +50,8 @@ std::string details(const Alert& alert) {
     if (alert.has_pickle) frame += ", protocol " + std::to_string(alert.pickle.protocol);
     add(frame);
   }
-  if (alert.has_pickle && alert.pickle.nested > 0) add("pickle in a pickle, depth " + std::to_string(alert.pickle.nested));
+  const unsigned depth = alert.has_pickle ? alert.pickle.nested : 0;
+  if (depth > 0) add("pickle in a pickle, depth " + std::to_string(depth));
   if (!alert.has_outcome) return out;
   switch (alert.outcome) {
     case Outcome::kAttempted: add("attempted"); break;

@@ -1,6 +1,6 @@
 // Records as text for people: what `replay` prints without --json, `explain` and `rules`. Pure: each function appends
-// to a string and colours it only when told to. Whatever the wire carried passes append_printable() (utf8.h), so that no
-// control character, direction mark or broken byte reaches a terminal; long programs and lists are cut and say so.
+// to a string and colours it only when told to. Whatever the wire carried passes append_printable() (utf8.h), so that
+// no control character, direction mark or broken byte reaches a terminal; long programs and lists are cut and say so.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ std::string_view severity_text(Severity severity);  ///< "HIGH", "MEDIUM", "LOW"
 /// "10.99.0.2:51234", "[fd00::1]:51234".
 std::string endpoint_text(const Endpoint& endpoint);
 
-/// One alert, four lines or so, without a blank line after it. `source`: the capture's name, empty when there is but one.
+/// One alert, four lines or so, without a blank line after it. `source`: the capture's name, empty when there is only
+/// one.
 void append_alert(std::string& out, const Alert& alert, std::string_view source, Paint paint);
 
 /// A program, each line after `indent`, at most `max_lines` of them.

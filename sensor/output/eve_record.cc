@@ -16,6 +16,8 @@ template <typename... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 /// Decoding trouble may come without a flow: then there are no addresses to print.
 bool has_flow(const RecordHead& head) { return head.flow.flow_id != 0 || head.flow.initiator != Endpoint{}; }
@@ -136,7 +138,8 @@ void render(EveDraft& draft, const EveContext& context, const Record& record) {
   JsonWriter& json = draft.json;
   json.begin_object();
   const RecordHead* head = std::visit(
-      Overloaded{[](const StatsRecord&) -> const RecordHead* { return nullptr; }, [](const auto& r) { return &r.head; }},
+      Overloaded{[](const StatsRecord&) -> const RecordHead* { return nullptr; },
+                 [](const auto& other) { return &other.head; }},
       record);
   if (head != nullptr) {
     write_head(draft, context, *head, record);

@@ -101,6 +101,7 @@ void BufferedFile::reopen() {
   next_try_ = {};
   flush();
   close();
+  gone_ = false;  // a pipe may have a new reader
   open();
   if (fd_ >= 0 && buffer_.empty()) error_ = 0;
 }

@@ -113,12 +113,4 @@ void JsonWriter::escape(char32_t code) {
   unit(0xDC00 + (above & 0x3FFU));
 }
 
-void JsonWriter::append(std::string_view plain) {
-  if (overflowed_ || out_.size() + plain.size() > max_bytes_) {
-    overflowed_ = true;
-    return;
-  }
-  out_ += plain;
-}
-
 }  // namespace pickletap

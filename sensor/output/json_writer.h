@@ -49,8 +49,20 @@ class JsonWriter {
   void comma();
   void quoted(std::string_view text);
   void escape(char32_t code);
-  void append(std::string_view plain);
-  void append(char c) { append(std::string_view(&c, 1)); }
+  void append(std::string_view plain) {
+    if (overflowed_ || out_.size() + plain.size() > max_bytes_) {
+      overflowed_ = true;
+    } else {
+      out_.append(plain);
+    }
+  }
+  void append(char c) {
+    if (overflowed_ || out_.size() >= max_bytes_) {
+      overflowed_ = true;
+    } else {
+      out_.push_back(c);
+    }
+  }
 
   std::string& out_;
   size_t max_bytes_;

@@ -201,8 +201,8 @@ TEST_F(FileSourceTest, BadFilterIsSaidInLibpcapsWords) {
 }
 
 TEST_F(FileSourceTest, FilteredPacketsKeepTheirNumbers) {
-  const std::string path =
-      write("x", pcap_file({{1, 0, frame("a", 1)}, {2, 0, frame("b", 2)}, {3, 0, frame("c", 3)}, {4, 0, frame("d", 2)}}));
+  const std::string path = write(
+      "x", pcap_file({{1, 0, frame("a", 1)}, {2, 0, frame("b", 2)}, {3, 0, frame("c", 3)}, {4, 0, frame("d", 2)}}));
   FileSource source(path, {"tcp dst port 2", 100});
   Collector collector;
   EXPECT_EQ(read_all(source, collector), ReadState::kEnd);

@@ -21,7 +21,7 @@ Endpoint endpoint(const std::string& address, uint16_t port) {
 TEST(CommunityId, AgreesWithPublishedVectorsInBothDirections) {
   // From the baseline of corelight/community-id-spec and from Zeek's tests.
   const struct {
-    const char *a;
+    const char* a;
     uint16_t a_port;
     const char* b;
     uint16_t b_port;

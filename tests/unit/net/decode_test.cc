@@ -149,8 +149,9 @@ TEST(Decode, EveryTruncationIsReadInsideItsBounds) {
     SCOPED_TRACE(c.name);
     for (size_t length = 0; length <= c.frame.size(); ++length) {
       Packet packet;
-      decode(c.link, c.frame.substr(0, length), packet);                                           // a shorter frame
-      decode(c.link, c.frame.substr(0, length), packet, static_cast<uint32_t>(c.frame.size()));  // cut by the snap length
+      decode(c.link, c.frame.substr(0, length), packet);  // a shorter frame
+      decode(c.link, c.frame.substr(0, length), packet,
+             static_cast<uint32_t>(c.frame.size()));  // cut by the snap length
     }
   }
 }

@@ -18,9 +18,7 @@ constexpr uint8_t kSyn = TcpFlag::kSyn, kAck = TcpFlag::kAck, kFin = TcpFlag::kF
 
 /// Payloads that begin with '!' are ours, with '?' undecided, all else is not. What the dissector hears is written to
 /// the log: ">" from the client, "<" from the server.
-Probe probe(ByteSpan bytes) {
-  return bytes[0] == '!' ? Probe::kYes : bytes[0] == '?' ? Probe::kNeedMore : Probe::kNo;
-}
+Probe probe(ByteSpan bytes) { return bytes[0] == '!' ? Probe::kYes : bytes[0] == '?' ? Probe::kNeedMore : Probe::kNo; }
 
 class LogDissector final : public Dissector {
  public:
@@ -220,6 +218,21 @@ TEST_F(FlowTableTest, SynAckDecidesBetweenSeveralSyns) {
   client(kAck, 101, 501, "!abc");
   EXPECT_EQ(log, ">!abc");
   EXPECT_EQ(table().counters().flows, 1U);
+}
+
+TEST_F(FlowTableTest, ClientsAckDecidesBetweenSeveralSynAcks) {
+  for (const uint32_t taken : {500U, 900U}) {
+    SCOPED_TRACE(taken);
+    log.clear();
+    ++client_port;
+    client(kSyn, 100, 0);
+    server(kSyn | kAck, 500, 101);
+    server(kSyn | kAck, 700, 101);
+    server(kSyn | kAck, 900, 101);
+    client(kAck, 101, taken + 1);
+    server(kAck, taken + 1, 101, "!abc");
+    EXPECT_EQ(log, "<!abc");
+  }
 }
 
 TEST_F(FlowTableTest, LearnsTheServersStartFromTheClientWhenTheSynAckIsMissing) {
@@ -574,7 +587,7 @@ TEST(FlowTable, RandomPacketsGiveTheSameEventsWithAnySeed) {
       for (int i = 0; i < 60000; ++i) {
         packet.number = static_cast<uint64_t>(i) + 1;
         packet.time_ns += random() % 2000 == 0 ? static_cast<int64_t>(random() % 200) * kSecond - 50 * kSecond
-                                                : static_cast<int64_t>(random() % 5'000'000);
+                                               : static_cast<int64_t>(random() % 5'000'000);
         packet.source_port = static_cast<uint16_t>(random() % 10);
         packet.destination_port = static_cast<uint16_t>(random() % 10);
         packet.flags = static_cast<uint8_t>(random() % 4 == 0 ? random() : kAck);

@@ -15,9 +15,7 @@ inline std::string be16(unsigned value) {
 }
 inline std::string be32(uint32_t value) { return be16(value >> 16) + be16(value & 0xffff); }
 
-inline ByteSpan bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
+inline ByteSpan bytes_of(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 
 inline std::string tcp(std::string_view payload, unsigned source_port = 40000, unsigned destination_port = 5000,
                        std::string_view options = {}) {
@@ -29,8 +27,8 @@ inline std::string tcp(std::string_view payload, unsigned source_port = 40000, u
 inline std::string ipv4(std::string_view body, unsigned protocol = 6, unsigned fragment = 0,
                         std::string_view options = {}, int total_length = -1) {
   const auto header = static_cast<unsigned>(20 + options.size());
-  const unsigned total = total_length < 0 ? header + static_cast<unsigned>(body.size())
-                                          : static_cast<unsigned>(total_length);
+  const unsigned total =
+      total_length < 0 ? header + static_cast<unsigned>(body.size()) : static_cast<unsigned>(total_length);
   return be16(0x4000 | ((header / 4) << 8)) + be16(total) + be16(1) + be16(fragment) + be16(0x4000 | protocol) +
          be16(0) + std::string("\x0a\x00\x00\x01\x0a\x00\x00\x02", 8) + std::string(options) + std::string(body);
 }

@@ -42,12 +42,8 @@ struct Reader {
           EXPECT_FALSE(piece.data.empty());
           out.append(reinterpret_cast<const char*>(piece.data.data()), piece.data.size());
           break;
-        case StreamPiece::Kind::kHole:
-          out += "<" + std::to_string(piece.bytes) + ">";
-          break;
-        case StreamPiece::Kind::kCutOff:
-          out += "[" + std::to_string(piece.bytes) + "]";
-          break;
+        case StreamPiece::Kind::kHole: out += "<" + std::to_string(piece.bytes) + ">"; break;
+        case StreamPiece::Kind::kCutOff: out += "[" + std::to_string(piece.bytes) + "]"; break;
         case StreamPiece::Kind::kEnd: {
           const char* words[] = {"|fin", "|reset", "|timeout", "|evicted", "|capture"};
           out += words[static_cast<unsigned>(piece.reason)];
@@ -393,8 +389,8 @@ TEST(StreamReassembler, RandomStormsStayInsideTheBounds) {
     for (int i = 0; i < 3000; ++i) {
       reader.now_ns += random() % (20 * kMs);
       const auto next = static_cast<int64_t>(reader.stream.delivered_bytes());
-      reader.push(next - 200 + static_cast<int64_t>(random() % 2000), std::string_view(data).substr(0, random() % 300), random() % 2000 == 0,
-                  static_cast<uint32_t>(random() % 10 == 0 ? random() % 100 : 0));
+      reader.push(next - 200 + static_cast<int64_t>(random() % 2000), std::string_view(data).substr(0, random() % 300),
+                  random() % 2000 == 0, static_cast<uint32_t>(random() % 10 == 0 ? random() % 100 : 0));
       if (acks && random() % 3 == 0) reader.acknowledge(next - 100 + static_cast<int64_t>(random() % 1000));
       ASSERT_LE(reader.stream.queued_blocks(), reader.pool.limits.max_blocks + 1);
       ASSERT_EQ(reader.stream.queued_bytes(), reader.pool.used_bytes);

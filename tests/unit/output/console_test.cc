@@ -18,7 +18,8 @@ std::string alert_text(const Alert& alert, std::string_view source = {}, bool co
 }
 
 /// What a console writes for these records, by way of a file.
-std::string replayed(const std::vector<Record>& records, std::vector<std::string> sources, ConsoleOptions options = {}) {
+std::string replayed(const std::vector<Record>& records, std::vector<std::string> sources,
+                     ConsoleOptions options = {}) {
   std::FILE* file = std::tmpfile();
   Console console(fileno(file), std::move(sources), options);
   for (const Record& record : records) console.write(record);

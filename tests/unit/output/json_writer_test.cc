@@ -45,7 +45,8 @@ TEST(JsonWriter, ReplacesBrokenUtf8ByMaximalSubparts) {
       {"\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},  // above U+10FFFF
       {"\xF8\x88\x80\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD"},
       {"\xFE\xFF", "\uFFFD\uFFFD"},
-      {"\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64", "a\uFFFD\uFFFD\uFFFDb\uFFFDc\uFFFD\uFFFDd"},  // table 3-8
+      // Unicode, table 3-8
+      {"\x61\xF1\x80\x80\xE1\x80\xC2\x62\x80\x63\x80\xBF\x64", "a\uFFFD\uFFFD\uFFFDb\uFFFDc\uFFFD\uFFFDd"},
       {"h\xC3\xA9 \xE2\x82\xAC \xF4\x8F\xBF\xBF", "h\u00E9 \u20AC \U0010FFFF"},
   };
   for (const auto& c : cases) EXPECT_EQ(back(as_json(c.in)), c.want) << as_json(c.in);
@@ -108,7 +109,8 @@ TEST(Utf8, PrintsNothingThatATerminalObeys) {
     append_printable(out, text, max);
     return out;
   };
-  EXPECT_EQ(shown("a\x1b]0;x\x07\n\xC2\x9B""1m\xFF\u202E\U000E0041"), R"(a\x1b]0;x\x07\n\x9b1m)" "\uFFFD" R"(\u202e\U000e0041)");
+  EXPECT_EQ(shown("a\x1b]0;x\x07\n\xC2\x9B""1m\xFF\u202E\U000E0041"),
+            R"(a\x1b]0;x\x07\n\x9b1m)" "\uFFFD" R"(\u202e\U000e0041)");
   EXPECT_EQ(shown("caf\u00E9", 3), "caf…");
   EXPECT_EQ(shown("caf\u00E9", 4), "caf\u00E9");
 }

@@ -1,4 +1,5 @@
-// Records for the tests of output/: an ordinary one of each kind, and one with as much, and as hostile, as the types allow.
+// Records for the tests of output/: an ordinary one of each kind, and one with as much, and as hostile, as the types
+// allow.
 #pragma once
 
 #include <string>
@@ -9,8 +10,9 @@
 namespace pickletap::sample {
 
 inline constexpr int64_t kTime = 1'795'255'200'123'456'789;  // 2026-11-21 10:00:00.123456789 UTC
-inline constexpr RuleInfo kExecution{5020001, "pickle.code-execution", Severity::kHigh, "loading the pickle runs code",
-                                     "Attempted Administrator Privilege Gain", "CWE-502", "TA0002", "T1059.006", "high"};
+inline constexpr RuleInfo kExecution{5020001, "pickle.code-execution", Severity::kHigh,
+                                     "loading the pickle runs code", "Attempted Administrator Privilege Gain",
+                                     "CWE-502", "TA0002", "T1059.006", "high"};
 inline constexpr RuleInfo kUnauthenticated{5020101, "exposure.unauthenticated", Severity::kMedium,
                                            "pickles travel on a connection that had no handshake",
                                            "Potentially Bad Traffic", "CWE-306", "TA0001", "T1190", "high"};
@@ -113,8 +115,8 @@ inline StatsRecord stats() {
                 {"alerts_total", {{"rule", "pickle.unknown-call"}, {"severity", "2"}}, 0},
                 {"alerts_total", {{"rule", "pickle.unknown-call"}, {"severity", "3"}}, 5},
                 {"stream_gaps_total", {}, 1},
-                {"flows_evicted_total", {{"reason", "idle_timeout"}}, 8},
-                {"flows_evicted_total", {{"reason", "memory"}}, 2}};
+                {"flows_evicted_total", {{"reason", "closed"}}, 8},
+                {"flows_evicted_total", {{"reason", "dissected"}}, 2}};
   return s;
 }
 
