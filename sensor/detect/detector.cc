@@ -222,6 +222,11 @@ void Detector::alert_about_pickle(const RecordHead& head, const Observation& obs
   alert.frame = seen.frame;
   alert.has_pickle = true;
   alert.pickle = seen.report;
+  if (!only_callable.empty()) {
+    // The other unknown ones have, or had, alerts of their own.
+    std::erase_if(alert.pickle.findings,
+                  [&](const PickleFinding& f) { return f.rule == rule && f.callable != only_callable; });
+  }
   alert.manager = seen.manager;
   alert.has_outcome = true;
   alert.outcome = seen.not_unpickled ? Outcome::kNotUnpickled : Outcome::kAttempted;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kIndent = "        ";  // as wide as "MEDIUM" and two blanks: the column of severities
 constexpr size_t kAlertProgramLines = 8;
+constexpr size_t kLowAlertProgramLines = 3;
 constexpr size_t kLineCharacters = 160;
 constexpr size_t kSentenceCharacters = 300;
 
@@ -121,6 +122,40 @@ void append_program(std::string& out, std::string_view program, std::string_view
   out += '\n';
 }
 
+namespace {
+
+/// The lines of a long program that the alert is about, "…" where others stood between; a short one whole.
+std::string lines_at_issue(const Alert& alert, size_t max_lines) {
+  const std::string& program = alert.pickle.program;
+  const auto lines = static_cast<size_t>(std::count(program.begin(), program.end(), '\n')) + 1;
+  if (lines <= max_lines || alert.rule == nullptr) return program;
+  const auto is_at_issue = [&](std::string_view line) {
+    return std::any_of(alert.pickle.findings.begin(), alert.pickle.findings.end(), [&](const PickleFinding& finding) {
+      return rule_name(finding.rule) == alert.rule->name && !finding.callable.empty() &&
+             line.find(finding.callable) != std::string_view::npos;
+    });
+  };
+  std::string chosen;
+  bool left_out = false;
+  for (std::string_view rest = program; !rest.empty();) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (!is_at_issue(line)) {
+      left_out = true;
+      continue;
+    }
+    if (left_out) chosen += "…\n";
+    left_out = false;
+    chosen.append(line).append(1, '\n');
+  }
+  if (chosen.empty()) return program;
+  chosen.pop_back();
+  return chosen;
+}
+
+}  // namespace
+
 void append_alert(std::string& out, const Alert& alert, std::string_view source, Paint paint) {
   const RecordHead& head = alert.head;
   const Severity severity = alert.rule != nullptr ? alert.rule->severity : Severity::kLow;
@@ -141,7 +176,8 @@ void append_alert(std::string& out, const Alert& alert, std::string_view source,
   append_printable(out, alert.signature, kSentenceCharacters);
   out += '\n';
   if (alert.has_pickle && !alert.pickle.program.empty()) {
-    append_program(out, alert.pickle.program, kIndent, kAlertProgramLines, paint);
+    const size_t max_lines = severity == Severity::kLow ? kLowAlertProgramLines : kAlertProgramLines;
+    append_program(out, lines_at_issue(alert, max_lines), kIndent, max_lines, paint);
   }
   const std::string last = details(alert);
   if (last.empty()) return;
