@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,16 +44,19 @@ TEST_F(Background, RaisesNothingInOneRun) {
   EXPECT_GT(std::stoll(text_at(events.back(), {"stats", "packets_total"})), 10'000);
 }
 
+// Each begins with an empty flow table here; every fifth of them, for the time it takes.
 TEST_F(Background, RaisesNothingFileByFile) {
-  size_t files = 0;
-  for (const auto& entry : fs::directory_iterator(folder_)) {
-    const Finished result = pickletap({"replay", "--json", entry.path().string()});
-    EXPECT_LE(result.exit_code, 1) << entry.path() << ": " << result.err;
-    EXPECT_EQ(findings(result.out), "") << entry.path();
-    EXPECT_EQ(result.exit_code == 0, result.err.empty()) << entry.path() << ": a failure has a reason: " << result.err;
-    ++files;
+  std::set<std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder_)) files.insert(entry.path().string());
+  EXPECT_GT(files.size(), 100U);
+  size_t number = 0;
+  for (const std::string& file : files) {
+    if (number++ % 5 != 0) continue;
+    const Finished result = pickletap({"replay", "--json", file});
+    EXPECT_LE(result.exit_code, 1) << file << ": " << result.err;
+    EXPECT_EQ(findings(result.out), "") << file;
+    EXPECT_EQ(result.exit_code == 0, result.err.empty()) << file << ": a failure has a reason: " << result.err;
   }
-  EXPECT_GT(files, 100U);
 }
 
 }  // namespace

@@ -45,8 +45,9 @@ inline Capture capture_from(const YAML::Node& node) {
   Capture capture{text(node["file"]), text(node["app_proto"]), {}, {}, {}};
   if (node["executed"].IsDefined()) capture.executed = node["executed"].as<bool>();
   for (const YAML::Node& alert : node["alerts"]) {
-    ExpectedAlert expected{text(alert["rule"]), text(alert["src"]), text(alert["outcome"]),
-                           alert["count"].as<unsigned>(), {}, text(alert["args_contain"])};
+    ExpectedAlert expected{
+        text(alert["rule"]),        text(alert["src"]), text(alert["outcome"]), alert["count"].as<unsigned>(), {},
+        text(alert["args_contain"])};
     for (const YAML::Node& callable : alert["callables"]) expected.callables.push_back(text(callable));
     capture.alerts.push_back(std::move(expected));
   }

@@ -41,7 +41,7 @@ TEST(Determinism, TheEnvironmentDoesNotMatter) {
   const TempFolder folder;
   const Arguments arguments = {"replay", "--json", "-c", all_types_config(folder), source_path("pcaps")};
   RunOptions elsewhere;  // another clock, another language, and memory that is not zero before it is written
-  elsewhere.environment = {{"TZ", "Asia/Tokyo"},  {"LC_ALL", "C.UTF-8"}, {"MALLOC_PERTURB_", "165"},
+  elsewhere.environment = {{"TZ", "Asia/Tokyo"},       {"LC_ALL", "C.UTF-8"}, {"MALLOC_PERTURB_", "165"},
                            {"TERM", "xterm-256color"}, {"NO_COLOR", "1"},     {"HOME", "/nonexistent"}};
   EXPECT_EQ(parting(pickletap(arguments).out, pickletap(arguments, elsewhere).out), "");
 }

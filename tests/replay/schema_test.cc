@@ -24,7 +24,8 @@ class Schema : public testing::Test {
   }
 
   static Finished validate(const std::string& schema, const std::string& lines) {
-    return run({kPython, source_path("tests/replay/validate_events.py"), source_path("deploy/schema/" + schema), lines});
+    return run(
+        {kPython, source_path("tests/replay/validate_events.py"), source_path("deploy/schema/" + schema), lines});
   }
 
   static void expect_valid(const std::string& schema, const std::string& lines) {
