@@ -1,5 +1,6 @@
 #include "sensor/cli.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "sensor/output/console_text.h"
 #include "sensor/output/eve_record.h"
 #include "sensor/output/file.h"
+#include "sensor/output/utf8.h"
 #include "sensor/replay.h"
 
 namespace pickletap {
@@ -64,9 +66,22 @@ Config read_config(const std::string& file) {
   return config;
 }
 
+/// The message without what would steer a terminal: file names and YAML are other people's.
+class PrintableMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/, spdlog::memory_buf_t& out) override {
+    std::string text;
+    append_printable(text, {message.payload.data(), message.payload.size()}, message.payload.size());
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<PrintableMessage>(); }
+};
+
 void set_up_logging(bool quiet, bool verbose) {
   auto logger = spdlog::stderr_color_st("pickletap");
-  logger->set_pattern("pickletap: %^%v%$");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrintableMessage>('*').set_pattern("pickletap: %^%*%$");
+  logger->set_formatter(std::move(formatter));
   logger->set_level(verbose ? spdlog::level::info : quiet ? spdlog::level::err : spdlog::level::warn);
   spdlog::set_default_logger(std::move(logger));
 }
@@ -91,8 +106,12 @@ int check_config(const std::string& file) {
   add_builtin_policy(policy);
   for (const std::string& name : config.policy.dangerous_files) add_policy_file(policy, name);
   for (const std::string& name : config.policy.safe_files) add_policy_file(policy, name);
-  std::cout << path << ": valid\n";
-  return ExitCode::kDone;
+  BufferedFile out(STDOUT_FILENO, "standard output");
+  std::string text;
+  append_printable(text, path, path.size());
+  out.append(text + ": valid\n");
+  out.finish();
+  return out.failed() ? ExitCode::kFailed : ExitCode::kDone;
 }
 
 CLI::Option* add_fail_on(CLI::App& command, std::string& value) {

@@ -32,6 +32,10 @@ struct FlowContext {
   int64_t start_ns = 0;
   FlowCounts counts;
   bool midstream = false;  ///< the SYN was not captured
+  /// By Direction: bytes that the receiver acknowledged and the capture does not have (yet).
+  /// kUnknownBytes where the capture does not have that side's SYN or SYN-ACK.
+  uint64_t unseen_bytes[2] = {0, 0};
+  static constexpr uint64_t kUnknownBytes = UINT64_MAX;
 };
 
 /// Why a flow ended; its last event.
@@ -48,13 +52,19 @@ struct StreamTrouble {
   uint64_t count = 0;      ///< bytes for stream trouble, else packets
 };
 
+/// A side acknowledged bytes that the capture does not have, at least not yet: what its peer said is not all known.
+/// Once a flow.
+struct BytesUnseen {
+  Direction from = Direction::kToServer;  ///< who sent them
+};
+
 /// One fact on its way to the Detector.
 struct Event {
   int64_t time_ns = 0;         ///< of the packet that brought it
   uint64_t packet_number = 0;  ///< `pcap_cnt`
   uint16_t source_index = 0;   ///< which FILE or interface, in the order given
   FlowContext flow;
-  std::variant<Observation, FlowEnded, StreamTrouble> what;
+  std::variant<Observation, FlowEnded, StreamTrouble, BytesUnseen> what;
 };
 
 /// Where a worker puts events. Implemented by the Detector's side; one caller, on the worker's thread.

@@ -141,7 +141,8 @@ class Replay {
     try {
       source = std::make_unique<FileSource>(path, FileSourceOptions{config_.capture.filter, packets_read_});
     } catch (const CaptureError& error) {
-      if (error.kind() == CaptureError::Kind::kFilter) throw;
+      // The first capture tells whether the filter is one at all; a later one's link type may not know its words.
+      if (error.kind() == CaptureError::Kind::kFilter && captures_opened_ == 0) throw;
       progress_.clear();
       spdlog::error("{}", error.what());
       return false;

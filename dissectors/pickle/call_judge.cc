@@ -29,6 +29,10 @@ CallVerdict CallJudge::deny(const PolicyCategory& category, std::string subject)
   return {true, category.rule, &category, std::move(subject)};
 }
 
+bool is_takeover_name(std::string_view name) {
+  return name == "__setstate__" || name == "__reduce_ex__" || name == "__reduce__" || name == "__class__";
+}
+
 std::optional<Value> CallJudge::argument(Value args, const ArgumentSpec::Slot& slot) const {
   const auto items = store_.items(args);
   if (!items || slot.argument >= items->kept.size()) return std::nullopt;
@@ -75,6 +79,10 @@ CallVerdict CallJudge::judge_call(Value callee, Value args, uint64_t offset, boo
 
 CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Value args, uint64_t offset) {
   const auto items = store_.items(args);
+  // What an argument list holds that was computed by a call, or let go, is anybody's guess.
+  const bool by_arguments_alone = spec.rule != ArgumentRule::kPartial && spec.rule != ArgumentRule::kBounded &&
+                                  spec.rule != ArgumentRule::kConnects;
+  if (!items && by_arguments_alone) return deny(policy_.unresolved());
   const uint64_t count = items ? items->total : 0;
   switch (spec.rule) {
     case ArgumentRule::kGetattr: {
@@ -210,18 +218,23 @@ CallVerdict CallJudge::judge_write(Value target) const {
   return {};
 }
 
-CallVerdict CallJudge::judge_state(Value state) const {
+bool CallJudge::takes_over(Value name, Value value, const TakeoverSigns& signs) const {
+  if (!may_be_callable(value)) return false;
+  if (const auto text = store_.text(name)) return is_takeover_name(text->text);
+  return signs.name_seen && (is_text(name) || name.is(ValueKind::kForgotten) || name.is(ValueKind::kLost));
+}
+
+CallVerdict CallJudge::judge_state(Value state, const TakeoverSigns& signs) const {
   const auto attribute_names = [&](Value dict) -> CallVerdict {
-    const auto items = dict.is(ValueKind::kDict) ? store_.items(dict) : std::nullopt;
+    if (!dict.is(ValueKind::kDict)) return {};
+    const auto items = store_.items(dict);
     for (size_t i = 0; items && i + 1 < items->kept.size(); i += 2) {
-      const auto key = items->kept[i].is(ValueKind::kStr) ? store_.text(items->kept[i]) : std::nullopt;
-      if (!key) continue;
-      const bool takes_over = key->text == "__setstate__" || key->text == "__reduce_ex__" ||
-                              key->text == "__reduce__" || key->text == "__class__";
-      if (takes_over && may_be_callable(items->kept[i + 1])) {
-        return deny(policy_.tampering(), std::string(key->text));
-      }
+      if (!takes_over(items->kept[i], items->kept[i + 1], signs)) continue;
+      const auto name = store_.text(items->kept[i]);
+      return deny(policy_.tampering(), name ? std::string(name->text) : "?");
     }
+    const bool all_kept = items && items->kept.size() == items->total;
+    if (signs.hidden && !all_kept) return deny(policy_.tampering(), "__setstate__");
     return {};
   };
   if (state.is(ValueKind::kDict)) return attribute_names(state);

@@ -13,6 +13,15 @@
 
 namespace pickletap {
 
+/// An attribute that the unpickler, or pickling again, would call.
+bool is_takeover_name(std::string_view name);
+
+/// What a pickle showed of such names so far.
+struct TakeoverSigns {
+  bool name_seen = false;  ///< as a text: one that was let go may be it
+  bool hidden = false;     ///< it names a callable among the items of a dict that are not kept
+};
+
 class CallJudge {
  public:
   CallJudge(const Policy& policy, const ValueStore& store, CallLog& log) : policy_(policy), store_(store), log_(log) {}
@@ -29,7 +38,9 @@ class CallJudge {
   /// Writing into `target` (BUILD, SETITEM, APPEND …).
   CallVerdict judge_write(Value target) const;
   /// The state that BUILD sets: a `__setstate__` among the attributes would be called, other dunders take over.
-  CallVerdict judge_state(Value state) const;
+  CallVerdict judge_state(Value state, const TakeoverSigns& signs) const;
+  /// Is this attribute such a name, and its value something to call?
+  bool takes_over(Value name, Value value, const TakeoverSigns& signs) const;
 
  private:
   CallVerdict by_arguments(Value callee, const ArgumentSpec& spec, Value args, uint64_t offset);

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kSlots = 4096;           // at most a quarter full
 constexpr size_t kMaxHarmlessCalls = 24;  // of PickleReport::kMaxCalls
 constexpr size_t kMaxStatements = 128;
-constexpr size_t kSharedEntries = 5;  // one a CallableClass
+constexpr size_t kSharedEntries = static_cast<size_t>(CallableClass::kDangerous) + 1;  // one a CallableClass
+constexpr size_t kMaxConditional = 256;  // more than the policy has, each with a rule of its own: no shared entry
 constexpr uint64_t kBoundMethodBit = uint64_t{1} << 32;
 
 // Value::kResult payload: recorded call + 1 in 16 bits, callable + 1 in 16 bits, the bound-method bit.
@@ -55,11 +56,19 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
     return Value(ValueKind::kGlobal, callables_.size() - 1);
   }
   truncated_ = true;
-  callables_.resize(kMaxCallables + kSharedEntries);
-  const size_t shared = kMaxCallables + static_cast<size_t>(judgement.cls);
+  if (callables_.size() == kMaxCallables) callables_.resize(kMaxCallables + kSharedEntries);
+  if (judgement.cls == CallableClass::kConditional && callables_.size() < kMaxCallables + kSharedEntries + kMaxConditional) {
+    slots_[slot_of(module, name)] = static_cast<uint16_t>(callables_.size() + 1);
+    callables_.push_back(std::move(entry));
+    return Value(ValueKind::kGlobal, callables_.size() - 1);
+  }
+  if (judgement.cls == CallableClass::kConditional) {
+    entry.judgement = {CallableClass::kDangerous, nullptr, &policy_->unresolved()};
+  }
+  const size_t shared = kMaxCallables + static_cast<size_t>(entry.judgement.cls);
   // A dangerous one that only stands by reference must not be lost with its place in the list.
-  if (judgement.cls == CallableClass::kDangerous) {
-    add_finding(PickleRule::kDangerousReference, entry.full_name(), judgement.category, offset);
+  if (entry.judgement.cls == CallableClass::kDangerous) {
+    add_finding(PickleRule::kDangerousReference, entry.full_name(), entry.judgement.category, offset);
   }
   entry.called = true;
   callables_[shared] = std::move(entry);

@@ -93,7 +93,8 @@ class CallLog {
   uint64_t slot_of(std::string_view module, std::string_view name) const;
 
   const Policy* policy_ = nullptr;
-  std::vector<KnownCallable> callables_;  // the first kMaxCallables, then one shared entry a CallableClass
+  // The first kMaxCallables, then one shared entry a CallableClass, then more conditional ones.
+  std::vector<KnownCallable> callables_;
   std::vector<uint16_t> slots_;           // open addressing: index + 1 into callables_
   std::vector<PickleCall> calls_;
   std::vector<Statement> statements_;

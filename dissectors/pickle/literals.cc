@@ -1,7 +1,6 @@
 #include "dissectors/pickle/literals.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 namespace pickletap {
@@ -103,13 +102,13 @@ Value integer_from_bytes(const uint8_t* bytes, uint64_t length) {
 }
 
 std::optional<Value> parse_float_line(std::string_view line) {
-  std::array<char, 64> buffer{};
   line = line.substr(0, line.find('\0'));
+  while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
   if (line.empty()) return std::nullopt;
-  line.copy(buffer.data(), buffer.size() - 1);
-  char* end = buffer.data();
-  const double value = std::strtod(buffer.data(), &end);
-  if (end == buffer.data()) return std::nullopt;
+  const std::string text(line);  // for the NUL behind it
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (end == text.c_str()) return std::nullopt;
   return Value::real(value);
 }
 
@@ -120,7 +119,8 @@ std::optional<uint64_t> parse_memo_index(std::string_view line) {
 }
 
 std::optional<std::string> unquote_string_line(std::string_view line) {
-  while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
+  // Python 2.7 strips what is no greater than a blank as a signed char.
+  while (!line.empty() && static_cast<signed char>(line.back()) <= ' ') line.remove_suffix(1);
   while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
   if (line.size() < 2 || line.front() != line.back() || (line.front() != '\'' && line.front() != '"')) {
     return std::nullopt;

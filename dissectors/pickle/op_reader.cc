@@ -97,6 +97,16 @@ OpReader::Result OpReader::start(ByteSpan& in, Op& op) {
   return resume(in, op);
 }
 
+bool OpReader::finish(Op& op) {
+  if (state_ != State::kSecondLine || second_.empty()) return false;
+  second_.pop_back();
+  op = pending_;
+  op.text = first_;
+  op.second = second_;
+  state_ = State::kOpcode;
+  return true;
+}
+
 bool OpReader::take_line(ByteSpan& in, std::vector<uint8_t>& line) {
   const size_t at = find_newline(in);
   const size_t keep = std::min(at, kMaxText - line.size());

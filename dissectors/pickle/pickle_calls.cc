@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMaxCalleeText = 256;
 constexpr size_t kMaxLastLine = 2048;
+constexpr std::string_view kUnknownName = "?";
 
 std::string_view as_text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
@@ -23,6 +24,13 @@ bool is_plausible_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
            static_cast<uint8_t>(c) >= 0x80;
   });
+}
+
+/// NEWOBJ calls __new__ alone, and so does INST or OBJ without arguments (_pickle.c `instantiate`; 2.7 for the classes
+/// that it pickles so).
+bool runs_init(Opcode code, Value args) {
+  if (code == Opcode::kInst || code == Opcode::kObj) return !args.is(ValueKind::kEmptyTuple);
+  return code == Opcode::kReduce;
 }
 
 }  // namespace
@@ -61,14 +69,14 @@ void PickleMachine::step_call(const Op& op) {
       if (!pop_mark(start)) return;
       if (stack_.size() <= start) return refuse("stack underflow");
       const Value callee = stack_[start].is(ValueKind::kOmitted) ? Value(ValueKind::kLost) : stack_[start];
-      const Value args = store_.add_container(ValueKind::kTuple, above(start + 1));
+      const Value args = container_above(ValueKind::kTuple, start + 1);
       stack_.resize(start);
       return call(callee, args, op);
     }
     default: {  // INST
       size_t start = 0;
       if (!pop_mark(start)) return;
-      const Value args = store_.add_container(ValueKind::kTuple, above(start));
+      const Value args = container_above(ValueKind::kTuple, start);
       stack_.resize(start);
       fetch(as_text(op.text), as_text(op.second), op.offset);
       if (ended_) return;
@@ -81,6 +89,7 @@ void PickleMachine::step_call(const Op& op) {
 // find_class: protocols below 3 map the names of Python 2.
 void PickleMachine::fetch(std::string_view module, std::string_view name, uint64_t offset) {
   fetched_names_ = true;
+  fetched_plausible_ = fetched_plausible_ || (is_plausible_name(module) && is_plausible_name(name));
   const QualifiedName mapped = protocol_ < 3 ? map_python2_name(module, name) : QualifiedName{module, name};
   push(log_.resolve(mapped.module, mapped.name, offset, false));
 }
@@ -92,12 +101,12 @@ void PickleMachine::stack_global(uint64_t offset) {
   const auto known = [&](Value value) -> std::optional<std::string> {
     const auto text = value.is(ValueKind::kStr) ? store_.text(value) : std::nullopt;
     if (!text || !text->whole()) return std::nullopt;
-    store_.pin(value);
+    keep_name(value);
     return std::string(text->text);
   };
+  // What was fetched by name may be a string as well: `os.name`.
   const auto may_be_text = [](Value value) {
-    return value.is(ValueKind::kStr) || value.is(ValueKind::kResult) || value.is(ValueKind::kForgotten) ||
-           value.is(ValueKind::kLost) || value.is(ValueKind::kPersistent);
+    return value.is(ValueKind::kStr) || value.is(ValueKind::kForgotten) || may_be_callable(value);
   };
   if (!may_be_text(name) || !may_be_text(module)) return refuse("STACK_GLOBAL requires str");
   const auto module_text = known(module);
@@ -105,7 +114,8 @@ void PickleMachine::stack_global(uint64_t offset) {
   if (module_text && name_text) return fetch(*module_text, *name_text, offset);
   // Computed by a call, or let go: it could be anything, so it is taken for the worst.
   fetched_names_ = true;
-  push(log_.resolve_as(module_text.value_or("?"), name_text.value_or("?"), offset,
+  const std::string unknown(kUnknownName);
+  push(log_.resolve_as(module_text.value_or(unknown), name_text.value_or(unknown), offset,
                        {CallableClass::kDangerous, nullptr, &policy_.unresolved()}));
 }
 
@@ -124,15 +134,26 @@ std::string PickleMachine::callee_text(Value callee) {
 }
 
 void PickleMachine::note_name(Value callee) {
-  if (called_by_name_ || !callee.is(ValueKind::kGlobal)) return;
+  if (called_by_name_) return;
+  if (callee.is(ValueKind::kLost)) called_by_name_ = fetched_plausible_;
+  if (!callee.is(ValueKind::kGlobal)) return;
   const KnownCallable& known = log_.callable(callee);
-  called_by_name_ = is_plausible_name(known.module) && is_plausible_name(known.name);
+  const auto plausible = [](std::string_view name) { return name == kUnknownName || is_plausible_name(name); };
+  called_by_name_ = plausible(known.module) && plausible(known.name);
+}
+
+/// A name that was used is known for the rest of the pickle.
+void PickleMachine::keep_name(Value text) {
+  store_.pin(text);
+  memo_.keep_name(text);
 }
 
 void PickleMachine::call(Value callee, Value args, const Op& op) {
   note_name(callee);
-  const CallVerdict verdict = judge_.judge_call(callee, args, op.offset,
-                                                op.info->code != Opcode::kNewObj && op.info->code != Opcode::kNewObjEx);
+  const CallVerdict verdict = judge_.judge_call(callee, args, op.offset, runs_init(op.info->code, args));
+  if (judge_.makes_bound_method(callee)) {
+    if (const auto items = store_.items(args); items && items->kept.size() > 1) keep_name(items->kept[1]);
+  }
   Value result;
   const bool record = log_.has_room(verdict);
   if (record || verdict.finding) {
@@ -163,7 +184,7 @@ void PickleMachine::build(const Op& op) {
   const Value state = pop();
   const Value target = top();
   note_write(target, op);
-  if (const CallVerdict verdict = judge_.judge_state(state); verdict.finding) {
+  if (const CallVerdict verdict = judge_.judge_state(state, takeover_); verdict.finding) {
     take_finding(verdict, {}, op.offset);
   }
   if (!target.is(ValueKind::kResult)) return;
@@ -180,6 +201,14 @@ void PickleMachine::note_write(Value target, const Op& op) {
   take_finding(verdict, {}, op.offset);
   note_name(target);
   if (target.is(ValueKind::kGlobal)) log_.mark_called(target);
+}
+
+/// Attributes beyond the items that a dict keeps are seen here alone.
+void PickleMachine::note_attributes(Value target, std::span<const Value> pairs) {
+  if (!takeover_.name_seen || !target.is(ValueKind::kDict)) return;
+  for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
+    takeover_.hidden = takeover_.hidden || judge_.takes_over(pairs[i], pairs[i + 1], takeover_);
+  }
 }
 
 // The strings among the arguments, two containers deep: ('sh', ['-c', 'id']).

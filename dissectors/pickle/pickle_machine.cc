@@ -13,8 +13,8 @@ namespace pickletap {
 namespace {
 
 constexpr int kHighestProtocol = 5;
-constexpr size_t kKeepValues = 4096;  // larger stacks and memos are given back between pickles
-constexpr size_t kMaxFarMemo = 4096;  // callables remembered beyond the direct memo
+constexpr size_t kKeepValues = 4096;  // larger stacks are given back between pickles
+constexpr uint64_t kEndless = uint64_t{1} << 54;
 constexpr size_t kKeepAboveMark = ValueStore::kMaxItems;
 
 std::string_view as_text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
@@ -23,7 +23,7 @@ ByteSpan as_bytes(std::string_view text) { return {reinterpret_cast<const uint8_
 template <typename T>
 void clear_and_trim(std::vector<T>& values) {
   values.clear();
-  if (values.capacity() > kKeepValues) values = {};
+  if (values.capacity() > kKeepValues) values = std::vector<T>();  // `= {}` would keep the memory
 }
 
 }  // namespace
@@ -37,18 +37,18 @@ void PickleMachine::begin(uint64_t frame_bytes) {
   log_.reset(policy_);
   clear_and_trim(stack_);
   clear_and_trim(marks_);
-  clear_and_trim(memo_);
-  if (!memo_far_.empty()) memo_far_ = {};
-  memo_used_ = 0;
-  memo_lost_callables_ = false;
+  has_floor_ = false;
+  marks_let_go_ = 0;
+  memo_.reset(limits_.pickle_memo_entries);
   root_ = Value();
   indicators_ = {};
   frame_bytes_ = frame_bytes;
   trailing_ = ops_ = 0;
   protocol_ = highest_protocol_ = 0;
-  has_header_ = fetched_names_ = called_by_name_ = ended_ = false;
+  has_header_ = fetched_names_ = fetched_plausible_ = called_by_name_ = at_stop_ = ended_ = false;
+  takeover_ = {};
   end_ = PickleEnd::kTruncated;
-  end_reason_ = {};
+  end_reason_ = doubt_ = {};
 }
 
 void PickleMachine::feed(ByteSpan bytes) {
@@ -76,13 +76,20 @@ void PickleMachine::gap(uint64_t bytes) {
 }
 
 void PickleMachine::finish() {
+  Op op;
+  if (!ended_ && reader_.finish(op)) {
+    doubt("no newline after a name");
+    ++ops_;
+    step(op);
+  }
   if (!ended_) stop_reading(PickleEnd::kTruncated, "ends before STOP");
 }
 
 void PickleMachine::stop_reading(PickleEnd end, std::string_view reason) {
   ended_ = true;
-  end_ = end;
-  end_reason_ = reason;
+  const bool doubtful = !doubt_.empty() && end != PickleEnd::kGap;
+  end_ = doubtful ? PickleEnd::kRefused : end;
+  end_reason_ = doubtful ? doubt_ : reason;
 }
 
 // ---- stack
@@ -98,10 +105,7 @@ void PickleMachine::collapse() {
   const size_t first = fence() + kKeepAboveMark;
   const size_t tail = limits_.pickle_stack_values / 4;
   // A smaller part would not pay for moving the tail: the cost would grow with the square of the input.
-  if (stack_.size() < first + tail + limits_.pickle_stack_values / 8) {
-    stop_reading(PickleEnd::kLimit, "stack deeper than the limit");
-    return;
-  }
+  if (stack_.size() < first + tail + limits_.pickle_stack_values / 8) return let_go_below(stack_.size() / 2);
   const size_t last = stack_.size() - tail;
   uint64_t count = 0;
   bool callables = false;
@@ -115,11 +119,50 @@ void PickleMachine::collapse() {
                stack_.begin() + static_cast<std::ptrdiff_t>(last));
 }
 
+// Forgets everything below `position`: one entry at the bottom stands for as many values as are asked for.
+void PickleMachine::let_go_below(size_t position) {
+  position = std::min(position, stack_.size());
+  const auto end = stack_.begin() + static_cast<std::ptrdiff_t>(position);
+  const bool callables = std::any_of(stack_.begin(), end, [](Value value) {
+    return may_be_callable(value) || (value.is(ValueKind::kOmitted) && (value.payload() & 1) != 0);
+  });
+  const Value floor(ValueKind::kOmitted, kEndless << 1 | (callables ? 1 : 0));
+  if (position == 0) {
+    stack_.insert(stack_.begin(), floor);
+  } else {
+    stack_.erase(stack_.begin() + 1, end);
+    stack_.front() = floor;
+  }
+  has_floor_ = true;
+  // Not always in order: what is taken from below a MARK leaves it in the air.
+  const auto kept = std::find_if(marks_.rbegin(), marks_.rend(), [&](uint32_t mark) { return mark < position; }).base();
+  marks_let_go_ += static_cast<uint64_t>(kept - marks_.begin());
+  marks_.erase(marks_.begin(), kept);
+  for (uint32_t& mark : marks_) mark = static_cast<uint32_t>(mark - position + 1);
+}
+
+/// Forgets the older half of the MARKs, and what stands below them.
+void PickleMachine::let_go_marks() {
+  const size_t before = marks_.size();
+  const size_t half = (before + 1) / 2;
+  let_go_below(marks_[std::min(half, before - 1)]);
+  const size_t gone = before - marks_.size();
+  if (gone >= half) return;
+  // The rest stands at one place.
+  marks_let_go_ += half - gone;
+  marks_.erase(marks_.begin(), marks_.begin() + static_cast<std::ptrdiff_t>(half - gone));
+}
+
 bool PickleMachine::need(size_t count) {
   if (stack_.size() >= fence() + count) return true;
   // Entries that were let go count as well.
   if (stack_.size() > fence() && stack_.back().is(ValueKind::kOmitted) &&
       stack_.size() - fence() - 1 + (stack_.back().payload() >> 1) >= count) {
+    return true;
+  }
+  // Python 2.7 takes what stands below the MARK.
+  if (has_floor_ || stack_.size() >= count) {
+    if (!marks_.empty()) doubt("unexpected MARK");
     return true;
   }
   refuse(marks_.empty() ? "stack underflow" : "unexpected MARK");
@@ -142,20 +185,35 @@ Value PickleMachine::pop() {
   return Value(callables != 0 ? ValueKind::kLost : ValueKind::kForgotten);
 }
 
-Value PickleMachine::top() const {
-  const Value value = stack_.back();
+Value PickleMachine::at(size_t position) const {
+  const Value value = stack_[position];
   if (!value.is(ValueKind::kOmitted)) return value;
   return Value((value.payload() & 1) != 0 ? ValueKind::kLost : ValueKind::kForgotten);
 }
 
 bool PickleMachine::pop_mark(size_t& start) {
-  if (marks_.empty()) {
+  if (!marks_.empty()) {
+    start = std::min<size_t>(marks_.back(), stack_.size());
+    marks_.pop_back();
+    return true;
+  }
+  if (marks_let_go_ == 0) {
     refuse("could not find MARK");
     return false;
   }
-  start = marks_.back();
-  marks_.pop_back();
+  // It stood below the floor: what lies above it is not known but for its end.
+  --marks_let_go_;
+  start = 1;
+  stack_.resize(1);
+  stack_.emplace_back(ValueKind::kOmitted, 1U << 1 | 1);
   return true;
+}
+
+/// A container of what stands above `start`; unknown when its first items were let go.
+Value PickleMachine::container_above(ValueKind kind, size_t start) {
+  const auto items = above(start);
+  const bool known = items.empty() || !items.front().is(ValueKind::kOmitted);
+  return known ? store_.add_container(kind, items) : Value(ValueKind::kLost);
 }
 
 void PickleMachine::replace_from_mark(ValueKind kind) {
@@ -164,62 +222,39 @@ void PickleMachine::replace_from_mark(ValueKind kind) {
   if (kind == ValueKind::kDict && (stack_.size() - start) % 2 != 0 &&
       std::none_of(stack_.begin() + static_cast<std::ptrdiff_t>(start), stack_.end(),
                    [](Value v) { return v.is(ValueKind::kOmitted); })) {
-    refuse("odd number of items for DICT");
-    return;
+    doubt("odd number of items for DICT");
   }
-  const Value made = store_.add_container(kind, above(start));
+  const Value made = container_above(kind, start);
+  if (kind == ValueKind::kDict) note_attributes(made, above(start));
   stack_.resize(start);
   push(made);
 }
 
 // ---- memo
 
-void PickleMachine::memo_put(uint64_t index) {
-  if (!need(1)) return;
-  const Value value = top();
-  if (index < limits_.pickle_memo_entries) {
-    if (index >= memo_.size()) {
-      memo_.resize(std::max<size_t>(index + 1, std::min<size_t>(memo_.size() * 2, limits_.pickle_memo_entries)),
-                   Value(ValueKind::kOmitted));  // kOmitted: nothing was put here
-    }
-    if (memo_[index].is(ValueKind::kOmitted)) ++memo_used_;
-    memo_[index] = value;
-    return;
-  }
-  const auto known = memo_far_.find(index);
-  if (known != memo_far_.end()) {
-    known->second = value;
-    return;
-  }
-  ++memo_used_;
-  if (!may_be_callable(value)) return;
-  if (memo_far_.size() >= kMaxFarMemo) {
-    memo_lost_callables_ = true;
-    return;
-  }
-  memo_far_.emplace(index, value);
+void PickleMachine::memo_put(uint64_t index, PickleMemo::Form form) {
+  if (need(1)) memo_.put(index, top(), form);
 }
 
 void PickleMachine::memo_get(uint64_t index) {
-  if (index < limits_.pickle_memo_entries) {
-    if (index >= memo_.size() || memo_[index].is(ValueKind::kOmitted)) {
-      refuse("memo value not found");
-      return;
-    }
-    push(memo_[index]);
-    return;
-  }
-  const auto known = memo_far_.find(index);
-  if (known != memo_far_.end()) {
-    push(known->second);
-  } else {
-    push(Value(memo_lost_callables_ ? ValueKind::kLost : ValueKind::kForgotten));
-  }
+  const auto value = memo_.get(index);
+  if (!value) return refuse("memo value not found");
+  push(*value);
+}
+
+void PickleMachine::memo_by_text(const Op& op) {
+  const auto key = PickleMemo::parse_key(as_text(op.text));
+  if (!key) return refuse("memo index is no number");
+  if (!key->is_number) doubt("memo index is no number");
+  return op.info->code == Opcode::kGet ? memo_get(key->index) : memo_put(key->index, key->form);
 }
 
 // ---- text
 
-void PickleMachine::push_text(ValueKind kind, const Op& op) { push(store_.add_text(kind, op.text, op.number)); }
+void PickleMachine::push_text(ValueKind kind, const Op& op) {
+  takeover_.name_seen = takeover_.name_seen || is_takeover_name(as_text(op.text));
+  push(store_.add_text(kind, op.text, op.number));
+}
 
 void PickleMachine::push_line_text(const Op& op) {
   std::string text;
@@ -234,6 +269,7 @@ void PickleMachine::push_line_text(const Op& op) {
   } else {
     text = decode_raw_unicode_line(as_text(op.text));
   }
+  takeover_.name_seen = takeover_.name_seen || is_takeover_name(text);
   const ByteSpan kept = as_bytes(text).first(std::min(text.size(), OpReader::kMaxText));
   push(store_.add_text(ValueKind::kStr, kept, op.cut ? text.size() + 1 : text.size()));
 }
@@ -249,11 +285,12 @@ void PickleMachine::step(const Op& op) {
       has_header_ = has_header_ || op.offset == 0;
       return;
     case Opcode::kFrame:
-      if (op.number > frame_bytes_ - std::min(frame_bytes_, reader_.position())) refuse("FRAME beyond the end");
+      if (op.number > frame_bytes_ - std::min(frame_bytes_, reader_.position())) doubt("FRAME beyond the end");
       return;
     case Opcode::kStop:
       if (!need(1)) return;
       root_ = pop();
+      at_stop_ = true;
       return stop_reading(PickleEnd::kStop, {});
 
     case Opcode::kNone: return push(Value(ValueKind::kNone));
@@ -328,9 +365,7 @@ void PickleMachine::step(const Op& op) {
 void PickleMachine::step_stack(const Op& op) {
   switch (op.info->code) {
     case Opcode::kMark:
-      if (marks_.size() >= limits_.pickle_mark_depth) {
-        return stop_reading(PickleEnd::kLimit, "nested deeper than the limit");
-      }
+      if (marks_.size() >= limits_.pickle_mark_depth) let_go_marks();
       marks_.push_back(static_cast<uint32_t>(stack_.size()));
       return;
     case Opcode::kPop:
@@ -352,13 +387,11 @@ void PickleMachine::step_stack(const Op& op) {
     case Opcode::kBinGet:
     case Opcode::kLongBinGet: return memo_get(op.number);
     case Opcode::kBinPut:
-    case Opcode::kLongBinPut: return memo_put(op.number);
-    case Opcode::kMemoize: return memo_put(memo_used_);
-    default: {  // GET, PUT
-      const auto index = parse_memo_index(as_text(op.text));
-      if (!index) return refuse("memo index is no number");
-      return op.info->code == Opcode::kGet ? memo_get(*index) : memo_put(*index);
-    }
+    case Opcode::kLongBinPut: return memo_put(op.number, PickleMemo::Form::kBinary);
+    case Opcode::kMemoize:
+      if (need(1)) memo_.memoize(top());
+      return;
+    default: return memo_by_text(op);
   }
 }
 
@@ -393,14 +426,17 @@ void PickleMachine::step_container(const Op& op) {
       pair[1] = pop();
       pair[0] = pop();
       store_.extend(top(), pair);
+      note_attributes(top(), pair);
       return note_write(top(), op);
     }
     default: {  // APPENDS, SETITEMS, ADDITEMS
       size_t start = 0;
       if (!pop_mark(start)) return;
-      if (start <= fence()) return refuse("unexpected MARK");
-      const Value target = stack_[start - 1];
+      if (start == 0) return refuse("unexpected MARK");
+      if (start <= fence()) doubt("unexpected MARK");
+      const Value target = at(start - 1);
       store_.extend(target, above(start));
+      if (op.info->code == Opcode::kSetItems) note_attributes(target, above(start));
       stack_.resize(start);
       return note_write(target, op);
     }

@@ -1,22 +1,23 @@
 // A symbolic unpickler: follows one pickle opcode by opcode, executes nothing, and knows at the end what CPython's
 // unpickler would have resolved and called. The model is the C unpickler of CPython 3.13 (Modules/_pickle.c) loading
-// one whole message.
+// one whole message. Where that one raises and another goes on (2.7's Modules/cPickle.c, or the pure Python one that
+// PyPy runs) the reading goes on as well, and ends as refused.
 //
 // Feed it the bytes of one frame as they come, in any pieces. No recursion, no exception; time linear in the bytes,
-// memory bounded by DissectorLimits: where a bound is reached older data is forgotten (never callables), and what can
-// no longer be followed ends the reading with PickleEnd::kLimit. One thread; reused for pickle after pickle.
+// memory bounded by DissectorLimits: where a bound is reached older data is forgotten, and what may have been a callable
+// is kLost, which is never taken for harmless. One thread; reused for pickle after pickle.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "dissectors/dissector.h"
 #include "dissectors/pickle/call_judge.h"
 #include "dissectors/pickle/call_log.h"
+#include "dissectors/pickle/memo.h"
 #include "dissectors/pickle/op_reader.h"
 #include "dissectors/pickle/pickle_report.h"
 #include "dissectors/pickle/value_store.h"
@@ -39,6 +40,8 @@ class PickleMachine {
   bool ended() const { return ended_; }
   PickleEnd end() const { return end_; }
   bool stopped() const { return ended_ && end_ == PickleEnd::kStop; }
+  /// STOP was read, perhaps in a way that only some Pythons go: there is one that loads it.
+  bool is_loadable() const { return at_stop_; }
   uint64_t trailing_bytes() const { return trailing_; }
 
   /// Does it begin with PROTO 0 … 5? (Protocols 0 and 1 have no header.)
@@ -46,7 +49,7 @@ class PickleMachine {
   /// Opcodes read; with a header, PROTO and FRAME count as well.
   uint64_t ops() const { return ops_; }
   /// Has it put something in the memo, or fetched something by name? What no other format does by accident.
-  bool is_typical() const { return memo_used_ > 0 || fetched_names_; }
+  bool is_typical() const { return !memo_.empty() || fetched_names_; }
   /// Has it called, or written into, something with a name that a Python program can have?
   bool called_by_name() const { return called_by_name_; }
   int protocol() const { return protocol_; }
@@ -67,21 +70,30 @@ class PickleMachine {
   void step_call(const Op& op);
   void refuse(std::string_view reason) { stop_reading(PickleEnd::kRefused, reason); }
   void stop_reading(PickleEnd end, std::string_view reason);
+  /// CPython 3 raises here, another Python reads on.
+  void doubt(std::string_view reason) {
+    if (doubt_.empty()) doubt_ = reason;
+  }
 
   // stack
   size_t fence() const { return marks_.empty() ? 0 : marks_.back(); }
   void push(Value value);
   void collapse();
+  void let_go_below(size_t position);
+  void let_go_marks();
   bool need(size_t count);
   Value pop();
-  Value top() const;
+  Value top() const { return at(stack_.size() - 1); }
+  Value at(size_t position) const;
   bool pop_mark(size_t& start);
   std::span<const Value> above(size_t start) const { return {stack_.data() + start, stack_.size() - start}; }
+  Value container_above(ValueKind kind, size_t start);
   void replace_from_mark(ValueKind kind);
 
   // memo
-  void memo_put(uint64_t index);
+  void memo_put(uint64_t index, PickleMemo::Form form);
   void memo_get(uint64_t index);
+  void memo_by_text(const Op& op);
 
   // text
   void push_text(ValueKind kind, const Op& op);
@@ -93,6 +105,8 @@ class PickleMachine {
   void call(Value callee, Value args, const Op& op);
   void build(const Op& op);
   void note_write(Value target, const Op& op);
+  void note_attributes(Value target, std::span<const Value> pairs);
+  void keep_name(Value text);
   void note_name(Value callee);
   void take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset);
   std::string callee_text(Value callee);
@@ -106,10 +120,9 @@ class PickleMachine {
   CallJudge judge_;
   std::vector<Value> stack_;
   std::vector<uint32_t> marks_;
-  std::vector<Value> memo_;                       // by index, up to limits_.pickle_memo_entries
-  std::unordered_map<uint64_t, Value> memo_far_;  // callables at indices beyond, bounded
-  uint64_t memo_used_ = 0;
-  bool memo_lost_callables_ = false;
+  bool has_floor_ = false;       // stack_[0] is a kOmitted that stands for all that was let go below
+  uint64_t marks_let_go_ = 0;    // MARKs that stood there
+  PickleMemo memo_;
   Value root_;
   Indicators indicators_;
   uint64_t frame_bytes_ = 0;
@@ -119,10 +132,14 @@ class PickleMachine {
   int highest_protocol_ = 0;
   bool has_header_ = false;
   bool fetched_names_ = false;
+  bool fetched_plausible_ = false;  // a name that a Python program can have
   bool called_by_name_ = false;
+  TakeoverSigns takeover_;
+  bool at_stop_ = false;
   bool ended_ = true;
   PickleEnd end_ = PickleEnd::kTruncated;
   std::string_view end_reason_;
+  std::string_view doubt_;  // the first reason for CPython 3 to raise, where the reading went on
 };
 
 /// Machines for a worker: a flow has one only while it is inside a frame. Not thread-safe; outlives its machines.

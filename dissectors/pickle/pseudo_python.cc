@@ -12,17 +12,6 @@ namespace {
 
 constexpr size_t kMaxLiteral = 1024;
 
-bool is_container(Value value) {
-  switch (value.kind()) {
-    case ValueKind::kTuple:
-    case ValueKind::kList:
-    case ValueKind::kDict:
-    case ValueKind::kSet:
-    case ValueKind::kFrozenSet: return true;
-    default: return false;
-  }
-}
-
 struct Brackets {
   std::string_view open, close;
 };

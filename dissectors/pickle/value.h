@@ -61,6 +61,11 @@ static_assert(sizeof(Value) == 8);
 
 constexpr bool is_text(Value v) { return v.is(ValueKind::kStr); }
 constexpr bool is_bytes(Value v) { return v.is(ValueKind::kBytes) || v.is(ValueKind::kByteArray); }
+/// With items in the store; kEmptyTuple has none.
+constexpr bool is_container(Value v) {
+  return v.is(ValueKind::kTuple) || v.is(ValueKind::kList) || v.is(ValueKind::kDict) || v.is(ValueKind::kSet) ||
+         v.is(ValueKind::kFrozenSet);
+}
 constexpr bool is_number(Value v) {
   return v.is(ValueKind::kInt) || v.is(ValueKind::kBigInt) || v.is(ValueKind::kFloat) || v.is(ValueKind::kBool);
 }

@@ -18,7 +18,7 @@ constexpr uint64_t words_for(uint64_t bytes) { return (bytes + 7) / 8; }
 void ValueStore::reset(uint32_t max_bytes) {
   max_words_ = std::max(kMinWords, std::bit_floor(uint64_t{max_bytes} / 8));
   if (ring_.size() > std::min(kKeepWords, max_words_)) {
-    ring_ = {};
+    ring_ = std::vector<uint64_t>();  // `= {}` would keep the memory
   }
   if (ring_.empty()) ring_.resize(kFirstWords);
   head_ = 0;
@@ -44,6 +44,7 @@ Value ValueStore::add_text(ValueKind kind, ByteSpan text, uint64_t full_length) 
 }
 
 std::optional<ValueStore::Text> ValueStore::text(Value value) const {
+  if (!is_text(value) && !is_bytes(value)) return std::nullopt;
   const uint64_t position = value.payload();
   if (!alive(position)) {
     for (const auto& [where, name] : pinned_) {
@@ -81,6 +82,7 @@ Value ValueStore::add_container(ValueKind kind, std::span<const Value> items) {
 
 // A container is outgrown at most twice (2 → some → kMaxItems), so there are at most two steps to follow.
 std::optional<uint64_t> ValueStore::find_container(Value container) const {
+  if (!is_container(container)) return std::nullopt;
   uint64_t position = container.payload();
   for (int step = 0; step < 4 && alive(position); ++step) {
     const auto head = std::bit_cast<ContainerHead>(word(position));

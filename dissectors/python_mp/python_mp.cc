@@ -35,6 +35,16 @@ bool can_begin_pickle(uint8_t byte) {
   }
 }
 
+/// After a loss: does a piece of a stream begin with a message of ours? Stricter than the look at a flow's first bytes,
+/// for a segment in the middle of a large message may begin with anything.
+bool looks_like_message(ByteSpan bytes) {
+  ByteReader reader(bytes);
+  const uint64_t length = reader.big_endian(4);
+  const auto body = reader.take(2);
+  if (!reader.ok() || length < 2 || length > (uint64_t{1} << 28)) return false;
+  return (body[0] == '#' && length <= kMaxHandshakeMessage) || (body[0] == 0x80 && body[1] >= 2 && body[1] <= 5);
+}
+
 }  // namespace
 
 PythonMp::PythonMp(const DissectorContext& context, bool from_start) : context_(context), midstream_(!from_start) {
@@ -64,7 +74,7 @@ void PythonMp::drop_machine(Stream& stream) {
 void PythonMp::reject() {
   state_ = Probe::kNo;
   for (Stream& s : streams_) drop_machine(s);
-  held_ = {};
+  held_ = std::vector<Observation>();
 }
 
 void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
@@ -72,10 +82,12 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
   if (s.lost) {
     // A header was among what was lost. Messages begin segments more often than not: one that looks like a message
     // of ours is taken for one.
-    const bool plausible = bytes.size() > 4 && (bytes[0] == 0 || bytes[0] == 0xff) &&
-                           (bytes[4] == '#' || bytes[4] == 0x80 || bytes[0] == 0xff);
-    if (!plausible) return;
+    if (!looks_like_message(bytes)) {
+      if (state_ == Probe::kNeedMore) reject();
+      return;
+    }
     s.lost = false;
+    s.guessed = true;
     s.reader.restart();
   }
   while (state_ != Probe::kNo) {
@@ -88,7 +100,8 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
     if (state_ != Probe::kYes && s.machine && s.machine->called_by_name()) confirm(sink);
     // Undecided, and no pickle: a message too long to be skipped on suspicion.
     const bool hopeless = state_ == Probe::kNeedMore && s.reader.in_body() && s.frame.length > kMaxProbeBytes &&
-                          s.body_offset > 0 && (!s.machine || s.machine->ended());
+                          s.body_offset > 0 &&
+                          (!s.machine || (s.machine->ended() && !s.machine->is_loadable()));
     if (hopeless) reject();
   }
 }
@@ -100,7 +113,8 @@ void PythonMp::begin_frame(Direction from, ObservationSink& sink) {
   s.body_offset = 0;
   s.gap_in_frame = false;
   s.head.clear();
-  if (state_ == Probe::kYes && s.frame.length > context_.limits.frame_bytes) emit(from, FrameOversized{s.frame}, sink);
+  const bool oversized = s.frame.length > context_.limits.frame_bytes && !s.guessed;
+  if (state_ == Probe::kYes && oversized) emit(from, FrameOversized{s.frame}, sink);
 }
 
 void PythonMp::body(Direction from, ByteSpan bytes) {
@@ -150,12 +164,15 @@ void PythonMp::end_frame(Direction from, ObservationSink& sink) {
     emit(from, ProtocolFound{application_, server_is_initiator_}, sink);
   }
   const bool pickle = s.machine && !taken.is_step && is_pickle(*s.machine);
+  if (s.guessed && (taken.is_step || (pickle && is_proof(*s.machine)))) s.guessed = false;
+  if (s.guessed && !s.gap_in_frame) s.lost = true;  // a guess that was wrong: try again
   if (state_ == Probe::kNeedMore) {
     if (pickle && is_proof(*s.machine)) {
       confirm(sink);
-    } else {
+    } else if (!s.machine || !s.machine->is_loadable()) {
+      // What an unpickler would load speaks for nothing and against nothing, however often it comes.
       s.probed_bytes += s.frame.length;
-      if (s.frames >= kMaxProbeFrames || s.probed_bytes > kMaxProbeBytes) {
+      if (++s.strange_frames >= kMaxProbeFrames || s.probed_bytes > kMaxProbeBytes) {
         reject();
         return;
       }
@@ -194,7 +211,7 @@ void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake:
 /// Without a challenge so far a flow is provisionally unauthenticated; the server's first word decides.
 void PythonMp::settle(Direction from, ObservationSink& sink) {
   if (auth_settled_) return;
-  if (auth_.begun() || auth_.state() == AuthState::kUnknown) {
+  if (auth_.begun() || (auth_.state() == AuthState::kUnknown && !auth_.is_provisional())) {
     auth_settled_ = true;
   } else if (from == Direction::kToClient) {
     auth_settled_ = true;
@@ -235,11 +252,13 @@ void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& s
   if (auto request = manager_request(*s.machine)) seen.manager = std::move(*request);
   seen.report = s.machine->report(context_.every_frame);
   const PickleReport& report = seen.report;
-  const bool broken = report.end == PickleEnd::kTruncated || report.end == PickleEnd::kRefused ||
-                      report.end == PickleEnd::kLimit || report.trailing_bytes > 0;
+  const bool stopped = report.end == PickleEnd::kStop;
+  // What the tap lost is no fault of the sender's.
+  const bool broken =
+      report.end != PickleEnd::kGap && !s.gap_in_frame && !s.guessed && (!stopped || report.trailing_bytes > 0);
   const bool whole_frame = s.reader.at_boundary();
   if (broken && whole_frame && (s.machine->has_header() || s.machine->called_by_name())) {
-    const std::string_view reason = report.end == PickleEnd::kStop ? "carries bytes after STOP" : report.end_reason;
+    const std::string_view reason = stopped ? "carries bytes after STOP" : report.end_reason;
     seen.report.findings.push_back({PickleRule::kMalformed, {}, {}, std::string(reason), report.length, {}, {}, {}});
   }
   const auto& findings = seen.report.findings;
@@ -253,14 +272,16 @@ void PythonMp::confirm(ObservationSink& sink) {
   if (state_ == Probe::kYes) return;
   state_ = Probe::kYes;
   for (Observation& held : held_) sink.emit(std::move(held));
-  held_ = {};
+  held_ = std::vector<Observation>();
   for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
     const Stream& s = stream(d);
-    if (s.reader.in_body() && s.frame.length > context_.limits.frame_bytes) emit(d, FrameOversized{s.frame}, sink);
+    if (s.reader.in_body() && s.frame.length > context_.limits.frame_bytes && !s.guessed)
+      emit(d, FrameOversized{s.frame}, sink);
   }
 }
 
 void PythonMp::emit(Direction from, Fact fact, ObservationSink& sink) {
+  auth_settled_ = auth_settled_ || auth_.begun();
   Observation observation{from,           application_,   auth_.state(),        auth_settled_,
                           auth_.digest(), server_python_, server_is_initiator_, std::move(fact)};
   if (state_ == Probe::kYes) {
@@ -274,10 +295,13 @@ void PythonMp::emit(Direction from, Fact fact, ObservationSink& sink) {
 
 void PythonMp::on_gap(Direction from, uint64_t bytes, ObservationSink& sink) {
   Stream& s = stream(from);
-  if (state_ == Probe::kNeedMore) {
-    reject();
-    return;
+  if (state_ == Probe::kNo) return;
+  if (!auth_.done() && auth_.state() != AuthState::kUnknown) {
+    auth_.lose_track();
+    auth_settled_ = true;
+    emit(from, AuthChanged{}, sink);
   }
+  auth_.lose_track();
   s.gap_in_frame = true;
   if (s.machine) s.machine->gap(bytes);
   if (s.reader.skip(bytes)) {

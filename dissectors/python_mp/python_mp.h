@@ -2,7 +2,8 @@
 //
 // It begins undecided. A first message that is a challenge, or a pickle that ends where its frame ends, makes the flow
 // ours; until then facts are held back (kMaxHeldFacts at most) and the flow costs no more than the look at its
-// messages. A flow that shows neither within kMaxProbeFrames messages and kMaxProbeBytes bytes is not ours.
+// messages. A flow that shows neither, but kMaxProbeFrames messages or kMaxProbeBytes bytes that no unpickler would load,
+// is not ours.
 //
 // Memory: a header and 256 bytes a direction, and a PickleMachine while a frame is being read.
 #pragma once
@@ -49,11 +50,13 @@ class PythonMp final : public Dissector {
     std::vector<uint8_t> head;  // of a message that may be a handshake step
     FrameSeen frame;
     uint64_t frames = 0;
+    unsigned strange_frames = 0;  // while undecided: messages that no unpickler would load, and their bytes
     uint64_t probed_bytes = 0;
     uint64_t body_offset = 0;  // bytes of the frame seen so far
     bool alternating = true;   // empty and full messages in turn, an empty one first
     bool gap_in_frame = false;
-    bool lost = false;  // a header was not captured: the next piece is tried as one
+    bool lost = false;     // a header was not captured: the next piece is tried as one
+    bool guessed = false;  // found by such a try, and nothing has proved it yet
     bool ended = false;
   };
 

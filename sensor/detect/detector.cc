@@ -98,6 +98,9 @@ void Detector::put(Event&& event) {
     on_observation(event, *observation);
   } else if (const auto* ended = std::get_if<FlowEnded>(&event.what)) {
     on_flow_end(event, *ended);
+  } else if (const auto* unseen = std::get_if<BytesUnseen>(&event.what)) {
+    const auto at = flows_.find(event.flow.flow_id);
+    if (at != flows_.end() && unseen->from == Direction::kToClient) at->second.server_unseen = true;
   } else if (const auto* trouble = std::get_if<StreamTrouble>(&event.what)) {
     AnomalyRecord record{{}, trouble->layer, trouble->what, trouble->count};
     record.head.time_ns = event.time_ns;
@@ -122,8 +125,7 @@ void Detector::on_observation(const Event& event, const Observation& observation
   FlowNotes& notes = notes_of(head.flow.flow_id);
   notes.last = head;
   notes.look_alike = is_look_alike(observation.application);
-  const bool challenged = head.auth != AuthState::kNone && head.auth != AuthState::kUnknown;
-  if (observation.auth_settled && !parked_.empty()) settle_parked(head.flow.flow_id, challenged);
+  if (observation.auth_settled && !parked_.empty()) settle_parked(head.flow.flow_id, head.auth);
 
   if (const auto* step = std::get_if<HandshakeStep>(&observation.fact)) {
     on_step(head, *step, notes);
@@ -202,7 +204,9 @@ void Detector::on_pickle(const RecordHead& head, const Observation& observation,
       break;
     }
   }
-  if (head.auth == AuthState::kNone && !notes.look_alike && !notes.exposure_told) {
+  // What the server said and the tap missed may have been a challenge. (One byte is a FIN's.)
+  const bool server_unseen = head.flow.unseen_bytes[index_of(Direction::kToClient)] > 1;
+  if (head.auth == AuthState::kNone && !notes.look_alike && !notes.exposure_told && !server_unseen) {
     notes.exposure_told = true;
     Alert alert;
     alert.head = head;
@@ -259,8 +263,10 @@ void Detector::raise(Alert&& alert, size_t rule, bool park) {
   parked_.push_back({std::move(alert), release_ns, rule});
 }
 
-/// The flow's server has spoken. Where it asked for a key, the client's early pickles were read as an answer.
-void Detector::settle_parked(uint64_t flow_id, bool challenged) {
+/// The flow's server has spoken. Where it asked for a key, the client's early pickles were read as an answer; where its
+/// words were lost, nobody knows.
+void Detector::settle_parked(uint64_t flow_id, AuthState auth) {
+  const bool challenged = auth != AuthState::kNone && auth != AuthState::kUnknown;
   const size_t exposure = rule_index("exposure.unauthenticated");
   for (auto at = parked_.begin(); at != parked_.end();) {
     if (at->alert.head.flow.flow_id != flow_id) {
@@ -269,7 +275,7 @@ void Detector::settle_parked(uint64_t flow_id, bool challenged) {
     }
     Parked parked = std::move(*at);
     at = parked_.erase(at);
-    if (challenged && parked.rule == exposure) continue;
+    if (auth != AuthState::kNone && parked.rule == exposure) continue;
     if (challenged) {
       parked.alert.outcome = Outcome::kNotUnpickled;
       parked.alert.head.auth = AuthState::kPending;
@@ -282,14 +288,18 @@ void Detector::release_until(int64_t time_ns) {
   while (!parked_.empty() && parked_.front().release_ns <= time_ns) {
     Parked parked = std::move(parked_.front());
     parked_.pop_front();
+    const auto flow = flows_.find(parked.alert.head.flow.flow_id);
+    const bool server_unseen = flow != flows_.end() && flow->second.server_unseen;
+    if (server_unseen && parked.rule == rule_index("exposure.unauthenticated")) continue;
     raise(std::move(parked.alert), parked.rule, false);
   }
 }
 
 void Detector::on_flow_end(const Event& event, const FlowEnded& ended) {
-  settle_parked(event.flow.flow_id, false);
   RecordHead head;
-  if (const auto at = flows_.find(event.flow.flow_id); at != flows_.end()) {
+  const auto at = flows_.find(event.flow.flow_id);
+  settle_parked(event.flow.flow_id, at != flows_.end() ? at->second.last.auth : AuthState::kNone);
+  if (at != flows_.end()) {
     FlowNotes notes = at->second;
     flows_.erase(at);
     // A handshake that never ended is all there is to know of this listener.

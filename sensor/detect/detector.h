@@ -54,6 +54,7 @@ class Detector final : public EventSink {
     bool look_alike = false;
     bool exposure_told = false;
     bool ever_failed = false;
+    bool server_unseen = false;  // it said something that the tap missed
     RecordHead last;
   };
   struct Parked {
@@ -69,7 +70,7 @@ class Detector final : public EventSink {
   void note_listener(const RecordHead& head, FlowNotes& notes);
   void alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
                           PickleRule rule, const std::string& only_callable);
-  void settle_parked(uint64_t flow_id, bool challenged);
+  void settle_parked(uint64_t flow_id, AuthState auth);
   void release_until(int64_t time_ns);
   bool must_park(const RecordHead& head, const Observation& observation) const;
   void raise(Alert&& alert, size_t rule, bool park);

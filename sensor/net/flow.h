@@ -73,6 +73,11 @@ struct FlowBody {
   std::array<StreamReassembler, 2> streams;  ///< by side
   std::unique_ptr<Dissector> dissector;
   unsigned troubles_told = 0;
+  /// Of the flow's latest packet: what ends the flow may be another flow's packet, much later and in another file.
+  int64_t last_ns = 0;
+  uint64_t last_number = 0;
+  uint16_t last_source = 0;
+  bool unseen_told = false;
   std::array<bool, 2> cut_off_told{};
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 
 namespace pickletap {
 namespace {
@@ -158,10 +159,13 @@ void FlowTable::end(Flow& flow, EndReason reason) {
   bool dissected = false;
   if (flow.body != kNoBody) {
     const FlowBody& body = *bodies_[flow.body];
+    const auto now = std::tuple(now_ns_, now_number_, source_index_);
+    std::tie(now_ns_, now_number_, source_index_) = std::tuple(body.last_ns, body.last_number, body.last_source);
     for (const unsigned side : {flow.initiator(), flow.initiator() ^ 1}) {
       bodies_[flow.body]->streams[side].finish(reason);
       if (!drain(flow, side)) break;
     }
+    std::tie(now_ns_, now_number_, source_index_) = now;
     dissected = body.dissector->state() == Probe::kYes;
     free_body(flow);
   }
@@ -289,13 +293,19 @@ void FlowTable::on_ignored(uint32_t index, const Packet& packet, unsigned side) 
 void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side) {
   Flow& flow = slab_[index];
   FlowBody& body = *bodies_[flow.body];
+  body.last_ns = packet.time_ns;
+  body.last_number = packet.number;
+  body.last_source = source_index_;
   StreamReassembler& stream = body.streams[side];
   StreamReassembler& peer = body.streams[side ^ 1];
   if (has_flag(packet, TcpFlag::kRst)) {
-    if (stream.accepts_reset(packet.seq)) close(index, EndReason::kReset);
+    if (!stream.accepts_reset(packet.seq)) return;
+    stream.note_position(packet.seq);
+    close(index, EndReason::kReset);
     return;
   }
   if (!has_flag(packet, TcpFlag::kAck)) return;  // no receiver takes it
+  if (!has_payload(packet)) stream.note_position(packet.seq);
   bool wanted = true;
   if (peer.started()) {
     peer.acknowledge(packet.ack, packet.time_ns);
@@ -303,8 +313,17 @@ void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side
   }
   const bool fin = has_flag(packet, TcpFlag::kFin);
   if (wanted && (fin || has_payload(packet))) {
+    // The other side's SYN is here and this one's is not: what it said first may be lost with it.
+    if (!stream.started() && flow.has(FlowFlag::kSyn)) {
+      observer_.flow = &flow;
+      body.dissector->on_gap(flow.direction_from(side), 0, observer_);
+    }
     stream.push({packet.seq, packet.payload, packet.payload_missing, fin}, packet.time_ns);
     wanted = drain(flow, side);
+  }
+  if (wanted && !body.unseen_told && peer.unseen_bytes() > 1) {
+    body.unseen_told = true;
+    emit(flow, BytesUnseen{flow.direction_from(side ^ 1)});
   }
   if (!wanted) {
     ignore(index);
@@ -312,87 +331,6 @@ void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side
   } else if (stream.ended() && peer.ended()) {
     close(index, EndReason::kFin);
   }
-}
-
-// --- bodies
-
-/// False when the registry has no Dissector for the flow, which is ignored then.
-bool FlowTable::make_body(uint32_t index) {
-  Flow& flow = slab_[index];
-  std::unique_ptr<Dissector> dissector = protocols_.make(flow.has(FlowFlag::kSyn));
-  if (dissector == nullptr) {
-    ignore(index);
-    return false;
-  }
-  if (counters_.active_dissectors >= config_.max_dissected) {
-    unsigned moves = kMaxMovesPerEviction;
-    evict_from(FlowState::kDissected, moves);
-  }
-  if (free_bodies_.empty()) {
-    free_bodies_.push_back(static_cast<uint32_t>(bodies_.size()));
-    bodies_.emplace_back();
-  }
-  flow.body = free_bodies_.back();
-  free_bodies_.pop_back();
-  bodies_[flow.body] = std::make_unique<FlowBody>(pool_, std::move(dissector));
-  flow.state = FlowState::kDissected;
-  rehang(index);
-  ++counters_.dissectors_made;
-  ++counters_.active_dissectors;
-  for (const unsigned side : {0U, 1U}) {
-    if (!flow.has_of(FlowFlag::kStartKnown, side)) continue;
-    StreamReassembler& stream = bodies_[flow.body]->streams[side];
-    stream.start(flow.start_seq[side]);
-    if (flow.has_of(FlowFlag::kFin, side)) stream.push({flow.start_seq[side], {}, 0, true}, flow.last_ns);
-  }
-  return true;
-}
-
-void FlowTable::free_body(Flow& flow) {
-  if (flow.body == kNoBody) return;
-  bodies_[flow.body].reset();
-  free_bodies_.push_back(flow.body);
-  flow.body = kNoBody;
-  --counters_.active_dissectors;
-}
-
-/// Hands on what a stream has ready. False when the dissector wants no more of this flow.
-bool FlowTable::drain(Flow& flow, unsigned side) {
-  FlowBody& body = *bodies_[flow.body];
-  const Direction from = flow.direction_from(side);
-  observer_.flow = &flow;
-  StreamPiece piece;
-  while (body.streams[side].take(piece)) {
-    switch (piece.kind) {
-      case StreamPiece::Kind::kData: body.dissector->on_data(from, piece.data, observer_); break;
-      case StreamPiece::Kind::kHole:
-      case StreamPiece::Kind::kCutOff:
-        tell_gap(flow, body, side, piece);
-        body.dissector->on_gap(from, piece.bytes, observer_);
-        break;
-      case StreamPiece::Kind::kEnd: body.dissector->on_end(from, piece.reason, observer_); break;
-    }
-    if (body.dissector->state() == Probe::kNo) return false;
-  }
-  if (const uint64_t bytes = body.streams[side].take_limit_bytes(); bytes != 0) {
-    tell_trouble(flow, body, "out_of_order_limit", bytes);
-  }
-  return true;
-}
-
-void FlowTable::tell_gap(const Flow& flow, FlowBody& body, unsigned side, const StreamPiece& piece) {
-  if (piece.kind == StreamPiece::Kind::kHole) {
-    tell_trouble(flow, body, "gap", piece.bytes);
-  } else if (!body.cut_off_told[side]) {
-    body.cut_off_told[side] = true;  // each packet of the flow will be
-    tell_trouble(flow, body, "cut_by_snap_length", piece.bytes);
-  }
-}
-
-void FlowTable::tell_trouble(const Flow& flow, FlowBody& body, std::string_view what, uint64_t bytes) {
-  if (body.troubles_told == kMaxTroubles) return;
-  ++body.troubles_told;
-  emit(flow, StreamTrouble{"stream", what, bytes});
 }
 
 // --- the end, and what is told
@@ -415,35 +353,5 @@ FlowTableCounters FlowTable::counters() const {
   counters.streams = pool_.counters;
   return counters;
 }
-
-FlowContext FlowTable::context_of(const Flow& flow) const {
-  const unsigned initiator = flow.initiator();
-  FlowContext context;
-  context.flow_id = flow.flow_id;
-  context.initiator = endpoint_of(flow.key, initiator);
-  context.responder = endpoint_of(flow.key, initiator ^ 1);
-  context.vlan = vlan_of(flow.key);
-  context.start_ns = flow.start_ns;
-  for (const unsigned side : {0U, 1U}) {
-    const unsigned direction = index_of(flow.direction_from(side));
-    context.counts.packets[direction] = flow.packets[side];
-    context.counts.bytes[direction] = flow.bytes[side];
-  }
-  context.midstream = !flow.has(FlowFlag::kSyn);
-  return context;
-}
-
-template <typename What>
-void FlowTable::emit(const Flow& flow, What&& what) {
-  Event event;
-  event.time_ns = now_ns_;
-  event.packet_number = now_number_;
-  event.source_index = source_index_;
-  event.flow = context_of(flow);
-  event.what = std::forward<What>(what);
-  sink_.put(std::move(event));
-}
-
-void FlowTable::Observer::emit(Observation&& observation) { table_.emit(*flow, std::move(observation)); }
 
 }  // namespace pickletap

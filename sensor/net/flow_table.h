@@ -164,8 +164,8 @@ class FlowTable {
   bool evict_from(FlowState state, unsigned& moves);
 
   FlowContext context_of(const Flow& flow) const;
-  template <typename What>
-  void emit(const Flow& flow, What&& what);
+  using FlowEvent = decltype(Event::what);
+  void emit(const Flow& flow, FlowEvent&& what);
 
   FlowTableConfig config_;
   Protocols protocols_;

@@ -150,6 +150,18 @@ void StreamReassembler::acknowledge(uint32_t ack, int64_t now_ns) {
   if (has_blocks()) consider_hole(now_ns);
 }
 
+void StreamReassembler::note_position(uint32_t seq) {
+  if (!started_ || ended_) return;
+  const int64_t offset = offset_of(seq);
+  if (offset <= horizon()) spoken_ = std::max(spoken_, offset);
+}
+
+uint64_t StreamReassembler::unseen_bytes() const {
+  int64_t known = std::max(acked_, spoken_);
+  if (has_blocks()) known = std::max(known, blocks_[head_].start);
+  return known > next_ ? static_cast<uint64_t>(known - next_) : 0;
+}
+
 // A hole is given up when the peer confirmed what lies behind it long enough ago for a late copy to have come by:
 // what is confirmed now becomes the mark, and what the mark says after that time is believed.
 void StreamReassembler::consider_hole(int64_t now_ns) {
@@ -201,6 +213,11 @@ bool StreamReassembler::take(StreamPiece& piece) {
   }
   marked_ = false;
   if (!finishing_) return false;
+  // More was sent than was captured. One number more may be a FIN that was lost.
+  if (const uint64_t unseen = unseen_bytes(); unseen > 1) {
+    take_gap(piece, next_ + static_cast<int64_t>(unseen), StreamPiece::Kind::kHole);
+    return true;
+  }
   take_end(piece, finish_reason_);
   return true;
 }

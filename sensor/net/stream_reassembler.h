@@ -106,6 +106,10 @@ class StreamReassembler {
   bool take(StreamPiece& piece);
 
   bool ended() const { return ended_; }
+  /// The sender stands at `seq`, says a packet without payload: what lies before it was sent.
+  void note_position(uint32_t seq);
+  /// Sent or acknowledged, as far as the packets tell, and not handed out. One of them may be a FIN.
+  uint64_t unseen_bytes() const;
   uint64_t delivered_bytes() const { return static_cast<uint64_t>(next_); }
   uint64_t queued_bytes() const { return charged_bytes_; }
   size_t queued_blocks() const { return blocks_.size() - head_; }
@@ -143,6 +147,7 @@ class StreamReassembler {
   ReassemblyPool& pool_;
   int64_t next_ = 0;        ///< offset of the next byte to hand out
   int64_t acked_ = -1;      ///< highest offset the peer acknowledged; -1: its ACKs were not seen
+  int64_t spoken_ = 0;      ///< highest offset the sender stood at
   int64_t skip_until_ = 0;  ///< holes before this offset are given up
   int64_t mark_ = 0;        ///< offset that was confirmed at mark_ns_; holes before it will be given up
   int64_t mark_ns_ = 0;

@@ -35,10 +35,7 @@ const std::vector<Row>& table() {
        .never = {"chrono", "condition_variable", "ctime", "filesystem", "fstream", "future", "iostream", "mutex",
                  "random", "thread"},
        .system = false},
-      {.folder = "config/",
-       .ours = {"config/", "dissectors/pickle/policy.h"},
-       .others = {"yaml-cpp/"},
-       .never = {}},
+      {.folder = "config/", .ours = {"config/", "dissectors/pickle/policy.h"}, .others = {"yaml-cpp/"}, .never = {}},
       {.folder = "sensor/net/",
        .ours = {"sensor/net/", "sensor/event.h", "dissectors/dissector.h", "dissectors/observation.h",
                 "dissectors/registry.h"},
@@ -87,10 +84,7 @@ const std::vector<Row>& table() {
        .never = {},
        .system = false},
       {.folder = "sensor/event_queue.h", .ours = {"sensor/event.h"}, .others = {}, .never = {}, .system = false},
-      {.folder = "sensor/",
-       .ours = {"sensor/", "config/", "dissectors/"},
-       .others = {"CLI/", "spdlog/"},
-       .never = {}},
+      {.folder = "sensor/", .ours = {"sensor/", "config/", "dissectors/"}, .others = {"CLI/", "spdlog/"}, .never = {}},
   };
   return rows;
 }
@@ -101,9 +95,9 @@ constexpr std::string_view kGenerated[] = {"sensor/build_info.h"};
 // Headers of the C library and the kernel, as Debian's libc6-dev and linux-libc-dev ship them.
 constexpr std::string_view kSystemFolders[] = {"arpa/", "linux/", "net/", "netinet/", "netpacket/", "sys/"};
 constexpr std::string_view kSystemHeaders[] = {
-    "dirent.h", "dlfcn.h",   "endian.h", "errno.h",   "fcntl.h",  "glob.h",   "grp.h",     "ifaddrs.h", "limits.h",
-    "netdb.h",  "poll.h",    "pthread.h", "pwd.h",    "sched.h",  "signal.h", "stdio.h",   "stdlib.h",  "string.h",
-    "strings.h", "syslog.h", "termios.h", "time.h",   "unistd.h"};
+    "dirent.h", "dlfcn.h",  "endian.h",  "errno.h",   "fcntl.h",   "glob.h",  "grp.h",    "ifaddrs.h",
+    "limits.h", "netdb.h",  "poll.h",    "pthread.h", "pwd.h",     "sched.h", "signal.h", "stdio.h",
+    "stdlib.h", "string.h", "strings.h", "syslog.h",  "termios.h", "time.h",  "unistd.h"};
 // -------------------------------------------------------------------------------------------------------------------
 
 bool matches(std::string_view header, std::string_view entry) {

@@ -140,12 +140,21 @@ def read_literals():
 
 
 # ---------------------------------------------------------------- harmless and hostile
+# Not plain data: what is judged by its arguments or denied on purpose (config/policy/make/review.yaml, `excluded`), and
+# JSONDecodeError, on which no list has decided.
+NOT_PLAIN = re.compile(
+    r"turtle|tkinter|Tix|__add__|timeit|tempfile|netrc|imaplib|importlib|ModuleSpec|Bastion|compiler|CodecInfo|mimetools|rfc822|buffer|"
+    r"file|new_class|methodcaller|map\(|filter|accumulate|dropwhile|takewhile|starmap|groupby|JSONDecodeError|reduce")
+
+
 def harmless():
     sys.path.insert(0, POLICY)
     measure = importlib.import_module("measure_safe")
     names = measure.Names(M=importlib.import_module)
     wanted = {"2.7": (0, 2), "3.6": (1, 3), "3.9": (4,), "3.13": (0, 2, 5)}.get(VERSION, ())
     for line in measure.load_samples("data"):
+        if NOT_PLAIN.search(line):
+            continue
         try:
             obj = eval(line, vars(measure), names)
         except Exception:
@@ -155,7 +164,7 @@ def harmless():
                 data = pickle.dumps(obj, protocol)
             except Exception:
                 continue
-            if b"measure_safe" not in data and len(data) < 400:
+            if not NOT_PLAIN.search(data.decode("latin-1")) and b"measure_safe" not in data and len(data) < 400:
                 yield base64.b64encode(data).decode("ascii")
 
 

@@ -1,0 +1,117 @@
+#include "dissectors/pickle/memo.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "dissectors/pickle/literals.h"
+
+namespace pickletap {
+
+namespace {
+constexpr size_t kKeepValues = 4096;  // a larger memo is given back between pickles
+}
+
+void PickleMemo::reset(uint32_t direct_entries) {
+  direct_.clear();
+  if (direct_.capacity() > kKeepValues) direct_ = std::vector<Value>();
+  if (!far_.empty()) far_ = std::unordered_map<uint64_t, Value>();
+  if (!far_sparse_.empty()) far_sparse_ = std::unordered_set<uint64_t>();
+  recent_texts_.fill({});
+  direct_limit_ = far_dense_end_ = direct_entries;
+  used_ = next_recent_ = far_globals_ = far_others_ = far_names_ = 0;
+  forms_ = 0;
+  lost_callables_ = count_uncertain_ = unreliable_ = false;
+}
+
+std::optional<PickleMemo::Key> PickleMemo::parse_key(std::string_view line) {
+  const auto number = parse_memo_index(line);
+  if (number && *number < kWord) {
+    const bool plain = line == std::to_string(*number);
+    return Key{*number, plain ? Form::kText : Form::kOther, true};
+  }
+  if (line.empty()) return std::nullopt;
+  return Key{kWord | std::hash<std::string_view>{}(line), Form::kOther, false};
+}
+
+void PickleMemo::put(uint64_t index, Value value, Form form) {
+  forms_ |= static_cast<unsigned>(form);
+  // Text keys and numbers apart, or spellings apart: Python 2.7 still has the older value, too.
+  const bool mixed = forms_ != static_cast<unsigned>(Form::kBinary) && forms_ != static_cast<unsigned>(Form::kText);
+  if (mixed) {
+    const auto older = get(index);
+    if (older && *older != value) value = Value(ValueKind::kLost);
+  }
+  if (index >= direct_limit_) return put_far(index, value);
+  if (index >= direct_.size()) {
+    direct_.resize(std::max<size_t>(index + 1, std::min<size_t>(direct_.size() * 2, direct_limit_)),
+                   Value(ValueKind::kOmitted));
+  }
+  if (direct_[index].is(ValueKind::kOmitted)) ++used_;
+  direct_[index] = value;
+}
+
+void PickleMemo::memoize(Value value) {
+  unreliable_ = unreliable_ || count_uncertain_;
+  put(used_, value, Form::kBinary);
+}
+
+void PickleMemo::put_far(uint64_t index, Value value) {
+  if (index < kWord) count_far(index);
+  if (const auto known = far_.find(index); known != far_.end()) {
+    known->second = value;
+    return;
+  }
+  if (value.is(ValueKind::kStr)) {
+    recent_texts_[next_recent_] = {index, value};
+    next_recent_ = (next_recent_ + 1) % recent_texts_.size();
+  }
+  if (!may_be_callable(value) && index < kWord) return;
+  // A pickle has few callables by name and may have any number of instances, which nobody calls.
+  size_t& count = value.is(ValueKind::kGlobal) ? far_globals_ : far_others_;
+  if (count >= kMaxFar) {
+    lost_callables_ = true;
+    return;
+  }
+  ++count;
+  far_.emplace(index, value);
+}
+
+void PickleMemo::count_far(uint64_t index) {
+  if (index < far_dense_end_) return;
+  if (index > far_dense_end_) {
+    if (far_sparse_.contains(index)) return;
+    if (far_sparse_.size() >= kMaxFar) {
+      count_uncertain_ = true;
+    } else {
+      far_sparse_.insert(index);
+    }
+    ++used_;
+    return;
+  }
+  ++used_;
+  ++far_dense_end_;
+  // Each turn takes away an entry that was put before.
+  while (!far_sparse_.empty() && far_sparse_.erase(far_dense_end_) > 0) ++far_dense_end_;
+}
+
+std::optional<Value> PickleMemo::get(uint64_t index) const {
+  if (unreliable_) return Value(ValueKind::kLost);
+  if (index < direct_limit_) {
+    if (index >= direct_.size() || direct_[index].is(ValueKind::kOmitted)) return std::nullopt;
+    return direct_[index];
+  }
+  if (const auto known = far_.find(index); known != far_.end()) return known->second;
+  const bool there = index < far_dense_end_ || far_sparse_.contains(index);
+  if (!there && !count_uncertain_ && !(index >= kWord && lost_callables_)) return std::nullopt;
+  return Value(lost_callables_ ? ValueKind::kLost : ValueKind::kForgotten);
+}
+
+void PickleMemo::keep_name(Value text) {
+  for (const auto& [index, value] : recent_texts_) {
+    if (value != text || !value.is(ValueKind::kStr) || far_names_ >= kMaxNames) continue;
+    if (far_.emplace(index, value).second) ++far_names_;
+  }
+}
+
+}  // namespace pickletap
