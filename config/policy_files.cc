@@ -198,17 +198,18 @@ class PolicyFile {
     policy_.add_conditional(name, std::move(spec));
   }
 
-  unsigned number(const YAML::Node& node, const std::string& key) const {
-    const std::string word = text(node, key);
+  unsigned number(const YAML::Node& node, const std::string& key) const { return number(text(node, key), node, key); }
+
+  unsigned number(const std::string& word, const YAML::Node& at, const std::string& key) const {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (error != std::errc() || end != word.data() + word.size() || value > 64) fail(node, key, "must be 0 to 64");
+    if (error != std::errc() || end != word.data() + word.size() || value > 64) fail(at, key, "must be 0 to 64");
     return value;
   }
 
   ArgumentSpec::Slot parse_slot(const std::string& slot, const YAML::Node& at, const std::string& key) const {
     const size_t dot = slot.find('.');
-    const auto part = [&](const std::string& word) { return number(YAML::Node(word), key + ".slots"); };
+    const auto part = [&](const std::string& word) { return number(word, at, key + ".slots"); };
     if (slot.empty() || dot == 0) fail(at, key + ".slots", "must be like \"0\" or \"0.1\"");
     if (dot == std::string::npos) return {part(slot), -1};
     return {part(slot.substr(0, dot)), static_cast<int>(part(slot.substr(dot + 1)))};

@@ -91,10 +91,17 @@ void collect_indicators(std::string_view text, bool is_command, Indicators& out)
   text = text.substr(0, kMaxScanned);
   if (is_command) add(out.commands, text);
   size_t start = 0;
+  bool in_ipv6 = false;  // "http://[2001:db8::1]/": these brackets end no word
   for (size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && !ends_word(text[i])) continue;
+    if (i < text.size()) {
+      const bool opens = text[i] == '[' && text.substr(start, i - start).ends_with("://");
+      const bool closes = text[i] == ']' && in_ipv6;
+      if (opens || closes) in_ipv6 = opens;
+      if (opens || closes || !ends_word(text[i])) continue;
+    }
     if (i - start >= 3) collect_word(text.substr(start, i - start), out);
     start = i + 1;
+    in_ipv6 = false;
   }
 }
 

@@ -83,7 +83,6 @@ const Judgement* Policy::find_family(std::string_view full_name) const {
 const Judgement* Policy::find_dangerous_tail(std::string_view name, bool families) const {
   const Judgement* found = nullptr;
   any_component(name, [&](std::string_view, size_t at) {
-    if (at == 0 && families) return false;  // the name as such was looked up already
     const std::string_view tail = name.substr(at);
     if (families) {
       found = find_family(tail);

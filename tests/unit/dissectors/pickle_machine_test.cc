@@ -40,11 +40,11 @@ TEST(PickleMachine, EveryCallOpcodeIsACall) {
   const struct {
     std::string pickle, want;
   } table[] = {
-      {"cos\nsystem\n(S'id'\ntR.", "os.system('id',) REDUCE@18"},
+      {"cos\nsystem\n(S'id'\ntR.", "os.system('id',) REDUCE@19"},
       {"(S'id'\nios\nsystem\n.", "os.system('id',) INST@7"},
       {"(cos\nsystem\nS'id'\no.", "os.system('id',) OBJ@18"},
-      {"cos\nsystem\n(S'id'\nt\x81.", "os.system('id',) NEWOBJ@18"},
-      {"cos\nsystem\n(S'id'\nt}\x92.", "os.system('id',) NEWOBJ_EX@19"},
+      {"cos\nsystem\n(S'id'\nt\x81.", "os.system('id',) NEWOBJ@19"},
+      {"cos\nsystem\n(S'id'\nt}\x92.", "os.system('id',) NEWOBJ_EX@20"},
       {"cos\nsystem\n)}(S'env'\nNu\x92.", "os.system({'env': None},) NEWOBJ_EX@23"},
       {"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.", "os.system('id',) REDUCE@20"},
   };
@@ -81,7 +81,7 @@ TEST(PickleMachine, AttributesOfFetchedObjectsAreJudgedWhereTheyAreUsed) {
   const struct {
     std::string pickle, findings;
   } table[] = {
-      {getattr + "(cos\npath\nS'join'\ntR.", "dangerous-reference os.path default-deny@22"},
+      {getattr + "(cos\npath\nS'join'\ntR.", "dangerous-reference os.path process-control@22"},
       {getattr + "(capp\ncore\nS'os.system'\ntR(S'id'\ntR.", "code-execution app.core.os.system command-execution@58"},
       {getattr + "(" + getattr + "(capp\ncore\nS'os'\ntRS'system'\ntR(S'id'\ntR.",
        "code-execution app.core.os.system command-execution@85"},
@@ -123,15 +123,15 @@ TEST(PickleMachine, StackIsJuggledAsTheUnpicklerDoes) {
   const struct {
     std::string pickle, want;
   } table[] = {
-      {"cos\nsystem\n2S'id'\n\x85R.", "os.system('id',) REDUCE@17"},
-      {"cos\nsystem\nNN00S'id'\n\x85R.", "os.system('id',) REDUCE@20"},
-      {"cos\nsystem\n(NNN1S'id'\n\x85R.", "os.system('id',) REDUCE@21"},
-      {"cos\nsystem\n(0S'id'\n\x85R.", "os.system('id',) REDUCE@18"},  // POP takes the MARK away
-      {"cos\nsystem\nS'id'\n\x85R0N.", "os.system('id',) REDUCE@16"},
-      {"(cos\nsystem\nS'id'\n\x85R1N.", "os.system('id',) REDUCE@17"},
-      {"cos\nsystem\np0\n0S'id'\np1\n0g0\n(g1\ntR.", "os.system('id',) REDUCE@31"},
-      {"](cos\nsystem\nS'id'\n\x85Re.", "os.system('id',) REDUCE@18"},
-      {"cos\nsystem\n(S'a'\nI1\nF2.5\nNI01\n(lp0\n(dtR.", "os.system('a', 1, 2.5, None, True, [], {}) REDUCE@34"},
+      {"cos\nsystem\n2S'id'\n\x85R.", "os.system('id',) REDUCE@19"},
+      {"cos\nsystem\nNN00S'id'\n\x85R.", "os.system('id',) REDUCE@22"},
+      {"cos\nsystem\n(NNN1S'id'\n\x85R.", "os.system('id',) REDUCE@23"},
+      {"cos\nsystem\n(0S'id'\n\x85R.", "os.system('id',) REDUCE@20"},  // POP takes the MARK away
+      {"cos\nsystem\nS'id'\n\x85R0N.", "os.system('id',) REDUCE@18"},
+      {"(cos\nsystem\nS'id'\n\x85R1N.", "os.system('id',) REDUCE@19"},
+      {"cos\nsystem\np0\n0S'id'\np1\n0g0\n(g1\ntR.", "os.system('id',) REDUCE@33"},
+      {"](cos\nsystem\nS'id'\n\x85Re.", "os.system('id',) REDUCE@20"},
+      {"cos\nsystem\n(S'a'\nI1\nF2.5\nNI01\n(lp0\n(dtR.", "os.system('a', 1, 2.5, None, True, [], {}) REDUCE@38"},
   };
   for (const auto& row : table) EXPECT_EQ(calls_of(Reading(row.pickle).report), row.want);
 }
@@ -153,7 +153,7 @@ TEST(PickleMachine, EndsSayWhy) {
       {"N\xff..", PickleEnd::kRefused, "unknown opcode", 1, 3},
       {"\x80\x06N.", PickleEnd::kRefused, "unsupported pickle protocol", 2, 2},
       {"h\x05N.", PickleEnd::kRefused, "memo value not found", 2, 2},
-      {"gx\nN.", PickleEnd::kRefused, "memo value not found", 3, 2},
+      {"gx\nN.", PickleEnd::kRefused, "memo index is no number", 3, 2},
       {"gx", PickleEnd::kTruncated, "ends before STOP", 2, 0},
       {"t.", PickleEnd::kRefused, "could not find MARK", 1, 1},
       {"(.", PickleEnd::kRefused, "unexpected MARK", 2, 0},

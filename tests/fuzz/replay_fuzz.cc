@@ -1,0 +1,36 @@
+// Frames of one capture, from the link layer to the detector. A frame: two bytes of length, then the bytes; Ethernet.
+#include <algorithm>
+
+#include "config/policy_files.h"
+#include "dissectors/pickle/pickle_machine.h"
+#include "sensor/detect/detector.h"
+#include "sensor/net/decode.h"
+#include "sensor/net/flow_table.h"
+
+using namespace pickletap;
+
+struct NoOutput final : RecordSink {
+  void write(const Record& /*record*/) override {}
+};
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static Policy policy;
+  if (policy.size() == 0) add_builtin_policy(policy);
+  const DissectorLimits limits;
+  PickleMachinePool machines(policy, limits);
+  DissectorCounters counters;
+  const DissectorContext context{policy, limits, machines, counters, true};
+  NoOutput output;
+  Detector detector(Config{}, output);
+  FlowTable flows(FlowTableConfig{}, registry_protocols(context), detector);
+  Packet packet;
+  for (ByteSpan rest(data, size); rest.size() > 2; ++packet.number, packet.time_ns += 100'000'000) {
+    const ByteSpan frame = rest.subspan(2, std::min<size_t>(load_be16(rest.data()), rest.size() - 2));
+    const auto wire = static_cast<uint32_t>(frame.size());
+    if (decode_packet(LinkType::kEthernet, frame, wire, packet) == DecodeResult::kTcp) flows.process(packet);
+    rest = rest.subspan(2 + frame.size());
+  }
+  flows.finish();
+  detector.finish();
+  return 0;
+}
