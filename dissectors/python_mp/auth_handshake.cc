@@ -98,30 +98,12 @@ void AuthHandshake::lose_track() {
   lost_ = true;
 }
 
-// A client that answers what nobody asked: the challenge may be among bytes that are late or lost. Whatever the server
-// says first settles it, so that no client can talk its way out of being unauthenticated.
-void AuthHandshake::look_for_lost_challenge(Direction from, ByteSpan message) {
-  if (from == Direction::kToServer && state_ == AuthState::kNone) {
-    const bool answers = digest_of_response(message) != Digest::kUnknown || is_challenge(message) ||
-                         is_welcome(message) || is_failure(message);
-    if (!answers) return;
-    state_ = AuthState::kUnknown;
-    provisional_ = true;
-  } else if (from == Direction::kToClient && provisional_) {
-    state_ = AuthState::kNone;
-    provisional_ = false;
-  }
-}
-
 /// A challenge is only one where it is the first thing its side says.
 bool AuthHandshake::begin(Direction from, ByteSpan message) {
   if (!is_challenge(message) || count(from) > 0) return false;
   challenger_ = from;
-  const bool by_server = from == Direction::kToClient || (state_ == AuthState::kUnknown && !provisional_);
-  if (by_server) {
-    state_ = AuthState::kPending;
-    provisional_ = false;
-  }
+  const bool by_server = from == Direction::kToClient || state_ == AuthState::kUnknown;
+  if (by_server) state_ = AuthState::kPending;
   return true;
 }
 
@@ -130,7 +112,6 @@ AuthHandshake::Taken AuthHandshake::take(Direction from, uint64_t length, ByteSp
   const ByteSpan message = length <= kMaxHandshakeMessage ? head : ByteSpan{};
   const bool server_takes_over = challenger_ && !begun() && from == Direction::kToClient;
   const bool begins = (!challenger_ || server_takes_over) && begin(from, message);
-  if (!begins && !begun()) look_for_lost_challenge(from, message);
   const unsigned place = count(from);
   if (place < 3) ++count(from);
   if (!challenger_) return {};

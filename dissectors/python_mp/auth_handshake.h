@@ -53,8 +53,6 @@ class AuthHandshake {
 
   AuthState state() const { return state_; }
   bool begun() const { return state_ != AuthState::kNone && state_ != AuthState::kUnknown && challenger_.has_value(); }
-  /// kUnknown, but the server's first message will tell.
-  bool is_provisional() const { return provisional_; }
   bool done() const {
     return state_ == AuthState::kMutual || state_ == AuthState::kFailed || state_ == AuthState::kOneWay;
   }
@@ -72,7 +70,6 @@ class AuthHandshake {
   enum class Verdict : uint8_t { kNone, kWelcome, kFailure };
 
   bool begin(Direction from, ByteSpan message);
-  void look_for_lost_challenge(Direction from, ByteSpan message);
   Taken take_from_challenger(ByteSpan head, unsigned place);
   Taken take_from_answerer(ByteSpan head, unsigned place);
   Taken step(HandshakeStepKind kind, bool first_half, ByteSpan bytes, Digest digest) const;
@@ -82,7 +79,6 @@ class AuthHandshake {
   unsigned& count(Direction d) { return frames_[index_of(d)]; }
 
   AuthState state_ = AuthState::kNone;
-  bool provisional_ = false;  // kUnknown for what the client said; the server's first message decides
   bool lost_ = false;
   std::optional<Direction> challenger_;
   unsigned frames_[2] = {0, 0};  // messages of each side, up to 3

@@ -211,7 +211,7 @@ void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake:
 /// Without a challenge so far a flow is provisionally unauthenticated; the server's first word decides.
 void PythonMp::settle(Direction from, ObservationSink& sink) {
   if (auth_settled_) return;
-  if (auth_.begun() || (auth_.state() == AuthState::kUnknown && !auth_.is_provisional())) {
+  if (auth_.begun() || auth_.state() == AuthState::kUnknown) {
     auth_settled_ = true;
   } else if (from == Direction::kToClient) {
     auth_settled_ = true;
