@@ -68,7 +68,7 @@ class Loader {
                             const std::string& prefix, const std::string& name,
                             std::span<const std::string_view> known) const;
   std::vector<std::pair<YAML::Node, std::string>> texts(const YAML::Node& node, const std::string& key,
-                                                         const std::string& wanted) const;
+                                                        const std::string& wanted) const;
   std::string scalar(const YAML::Node& node, const std::string& key, const std::string& wanted) const;
   uint64_t within(const YAML::Node& node, const std::string& key, uint64_t value, uint64_t low, uint64_t high,
                   std::string (*as_text)(uint64_t)) const;
@@ -95,26 +95,25 @@ class Loader {
 void Loader::read(const YAML::Node& root) {
   auto& limits = config_.limits;
   auto& stream = config_.stream;
-  section(
-      root, "",
-      {{"sensor", section_of({{"name", text_into(config_.sensor.name, kMaxNameBytes)}})},
-       {"capture", section_of({{"filter", text_into(config_.capture.filter, kMaxFilterBytes)}})},
-       {"limits", section_of({{"memory", size_into(limits.memory_bytes, kMiB, kTiB)},
-                              {"flows", count_into(limits.flows, 1, 16'000'000)},
-                              {"frame", size_into(limits.frame_bytes, kKiB, kTiB)},
-                              {"out_of_order", size_into(limits.out_of_order_bytes, 4 * kKiB, kGiB)},
-                              {"pickle_stack", count_into(limits.pickle_stack, 64, 1U << 24)},
-                              {"pickle_memo", count_into(limits.pickle_memo, 64, 1U << 24)},
-                              {"pickle_depth", count_into(limits.pickle_depth, 64, 1U << 24)},
-                              {"pickle_text", size_into(limits.pickle_text_bytes, 4 * kKiB, 64 * kMiB)}})},
-       {"stream", section_of({{"handshake_timeout", seconds_into(stream.handshake_timeout_s, 1, kDay_s)},
-                              {"idle_timeout", seconds_into(stream.idle_timeout_s, 1, 30 * kDay_s)},
-                              {"ignored_timeout", seconds_into(stream.ignored_timeout_s, 1, kDay_s)},
-                              {"closed_timeout", seconds_into(stream.closed_timeout_s, 1, kDay_s)}})},
-       {"policy", section_of({{"dangerous", paths_into(config_.policy.dangerous_files)},
-                              {"safe", paths_into(config_.policy.safe_files)}})},
-       {"rules", [this](const YAML::Node& node, const std::string& key) { rules(node, key); }},
-       {"outputs", section_of({{"eve", section_of({{"types", types_into(config_.outputs.eve_types)}})}})}});
+  section(root, "",
+          {{"sensor", section_of({{"name", text_into(config_.sensor.name, kMaxNameBytes)}})},
+           {"capture", section_of({{"filter", text_into(config_.capture.filter, kMaxFilterBytes)}})},
+           {"limits", section_of({{"memory", size_into(limits.memory_bytes, kMiB, kTiB)},
+                                  {"flows", count_into(limits.flows, 1, 16'000'000)},
+                                  {"frame", size_into(limits.frame_bytes, kKiB, kTiB)},
+                                  {"out_of_order", size_into(limits.out_of_order_bytes, 4 * kKiB, kGiB)},
+                                  {"pickle_stack", count_into(limits.pickle_stack, 64, 1U << 24)},
+                                  {"pickle_memo", count_into(limits.pickle_memo, 64, 1U << 24)},
+                                  {"pickle_depth", count_into(limits.pickle_depth, 64, 1U << 24)},
+                                  {"pickle_text", size_into(limits.pickle_text_bytes, 4 * kKiB, 64 * kMiB)}})},
+           {"stream", section_of({{"handshake_timeout", seconds_into(stream.handshake_timeout_s, 1, kDay_s)},
+                                  {"idle_timeout", seconds_into(stream.idle_timeout_s, 1, 30 * kDay_s)},
+                                  {"ignored_timeout", seconds_into(stream.ignored_timeout_s, 1, kDay_s)},
+                                  {"closed_timeout", seconds_into(stream.closed_timeout_s, 1, kDay_s)}})},
+           {"policy", section_of({{"dangerous", paths_into(config_.policy.dangerous_files)},
+                                  {"safe", paths_into(config_.policy.safe_files)}})},
+           {"rules", [this](const YAML::Node& node, const std::string& key) { rules(node, key); }},
+           {"outputs", section_of({{"eve", section_of({{"types", types_into(config_.outputs.eve_types)}})}})}});
 }
 
 void Loader::rules(const YAML::Node& node, const std::string& key) const {
@@ -148,6 +147,7 @@ void Loader::section(const YAML::Node& node, const std::string& key, const std::
     const auto known = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
     if (known != keys.end()) return known->read(value, prefix + name);
     std::vector<std::string_view> names;
+    names.reserve(keys.size());
     for (const Key& k : keys) names.push_back(k.name);
     unknown(at, prefix + name, "no such key", prefix, name, names);
   });
@@ -243,7 +243,7 @@ Loader::Reader Loader::severity_into(int& out) const {
 
 /// A list of texts; a single one may stand without its brackets.
 std::vector<std::pair<YAML::Node, std::string>> Loader::texts(const YAML::Node& node, const std::string& key,
-                                                               const std::string& wanted) const {
+                                                              const std::string& wanted) const {
   std::vector<std::pair<YAML::Node, std::string>> all;
   if (!node.IsSequence()) return {{node, scalar(node, key, "a list of " + wanted)}};
   for (const auto& item : node) all.emplace_back(item, scalar(item, key, wanted));

@@ -244,4 +244,10 @@ void add_builtin_policy(Policy& policy) {
   }
 }
 
+void add_configured_policy(Policy& policy, const Config& config) {
+  add_builtin_policy(policy);
+  for (const std::string& file : config.policy.dangerous_files) add_policy_file(policy, file);
+  for (const std::string& file : config.policy.safe_files) add_policy_file(policy, file);
+}
+
 }  // namespace pickletap

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/config.h"
 #include "dissectors/pickle/policy.h"
 
 namespace pickletap {
@@ -23,5 +24,7 @@ void add_policy_text(Policy& policy, const std::string& file, std::string_view t
 void add_policy_file(Policy& policy, const std::string& path);
 /// The lists the sensor comes with. Throws PolicyError if they are damaged, which a test rules out.
 void add_builtin_policy(Policy& policy);
+/// The built-in lists and the configuration's files over them. Throws PolicyError.
+void add_configured_policy(Policy& policy, const Config& config);
 
 }  // namespace pickletap

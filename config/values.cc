@@ -12,9 +12,15 @@ struct Unit {
   uint64_t factor;
 };
 
-constexpr Unit kSizes[] = {{"TiB", uint64_t{1} << 40}, {"GiB", uint64_t{1} << 30}, {"MiB", uint64_t{1} << 20},
-                           {"KiB", uint64_t{1} << 10}, {"B", 1},                   {"TB", 1'000'000'000'000},
-                           {"GB", 1'000'000'000},      {"MB", 1'000'000},          {"kB", 1'000}};
+constexpr Unit kSizes[] = {{"TiB", uint64_t{1} << 40},
+                           {"GiB", uint64_t{1} << 30},
+                           {"MiB", uint64_t{1} << 20},
+                           {"KiB", uint64_t{1} << 10},
+                           {"B", 1},
+                           {"TB", 1'000'000'000'000},
+                           {"GB", 1'000'000'000},
+                           {"MB", 1'000'000},
+                           {"kB", 1'000}};
 constexpr Unit kDurations[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
 
 std::optional<uint64_t> parse_with_unit(std::string_view text, std::span<const Unit> units, bool bare_number) {

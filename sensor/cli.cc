@@ -103,9 +103,7 @@ int check_config(const std::string& file) {
   const std::string path = file.empty() ? std::string(kDefaultConfig) : file;
   const Config config = load_config(path, rule_names());
   Policy policy;
-  add_builtin_policy(policy);
-  for (const std::string& name : config.policy.dangerous_files) add_policy_file(policy, name);
-  for (const std::string& name : config.policy.safe_files) add_policy_file(policy, name);
+  add_configured_policy(policy, config);
   BufferedFile out(STDOUT_FILENO, "standard output");
   std::string text;
   append_printable(text, path, path.size());

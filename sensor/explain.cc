@@ -18,6 +18,7 @@
 #include "sensor/output/eve_record.h"
 #include "sensor/output/file.h"
 #include "sensor/replay.h"
+#include "sensor/worker.h"
 
 namespace pickletap {
 
@@ -133,14 +134,8 @@ class PickleFile {
 
 int explain(const Config& config, const ExplainOptions& options) {
   Policy policy;
-  add_builtin_policy(policy);
-  for (const std::string& file : config.policy.dangerous_files) add_policy_file(policy, file);
-  for (const std::string& file : config.policy.safe_files) add_policy_file(policy, file);
-  DissectorLimits limits;
-  limits.pickle_stack_values = config.limits.pickle_stack;
-  limits.pickle_memo_entries = config.limits.pickle_memo;
-  limits.pickle_mark_depth = config.limits.pickle_depth;
-  limits.pickle_text_bytes = config.limits.pickle_text_bytes;
+  add_configured_policy(policy, config);
+  const DissectorLimits limits = dissector_limits(config);
 
   BufferedFile out(STDOUT_FILENO, "standard output");
   const Paint paint(wants_colours(STDOUT_FILENO));

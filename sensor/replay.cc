@@ -97,7 +97,7 @@ class Replay {
         progress_(!options.quiet),
         writer_(EveContext{config.sensor.name, captures_, false}),
         detector_(config, writer_) {
-    add_policy();
+    add_configured_policy(policy_, config);
     EventTypes types = config.outputs.eve_types;
     if (options.json) writer_.add(std::make_unique<FileOutput>("-", OpenMode::kTruncate), types);
     if (!options.output.empty()) {
@@ -128,12 +128,6 @@ class Replay {
   }
 
  private:
-  void add_policy() {
-    add_builtin_policy(policy_);
-    for (const std::string& file : config_.policy.dangerous_files) add_policy_file(policy_, file);
-    for (const std::string& file : config_.policy.safe_files) add_policy_file(policy_, file);
-  }
-
   /// False when the capture could not be read to its end; what could be read is reported all the same.
   bool read_capture(size_t index) {
     const std::string& path = captures_[index];

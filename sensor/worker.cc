@@ -4,8 +4,6 @@
 
 namespace pickletap {
 
-namespace {
-
 DissectorLimits dissector_limits(const Config& config) {
   DissectorLimits limits;
   limits.frame_bytes = config.limits.frame_bytes;
@@ -15,6 +13,8 @@ DissectorLimits dissector_limits(const Config& config) {
   limits.pickle_text_bytes = config.limits.pickle_text_bytes;
   return limits;
 }
+
+namespace {
 
 FlowTableConfig flow_table_config(const Config& config) {
   FlowTableConfig table;

@@ -14,6 +14,9 @@
 
 namespace pickletap {
 
+/// The bounds of dissectors as the configuration has them.
+DissectorLimits dissector_limits(const Config& config);
+
 class Worker final : public PacketHandler {
  public:
   /// `policy` and `sink` outlive the worker. `every_frame`: report each frame (`python_mp` events).

@@ -57,7 +57,8 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
   }
   truncated_ = true;
   if (callables_.size() == kMaxCallables) callables_.resize(kMaxCallables + kSharedEntries);
-  if (judgement.cls == CallableClass::kConditional && callables_.size() < kMaxCallables + kSharedEntries + kMaxConditional) {
+  if (judgement.cls == CallableClass::kConditional &&
+      callables_.size() < kMaxCallables + kSharedEntries + kMaxConditional) {
     slots_[slot_of(module, name)] = static_cast<uint16_t>(callables_.size() + 1);
     callables_.push_back(std::move(entry));
     return Value(ValueKind::kGlobal, callables_.size() - 1);

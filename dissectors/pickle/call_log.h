@@ -95,7 +95,7 @@ class CallLog {
   const Policy* policy_ = nullptr;
   // The first kMaxCallables, then one shared entry a CallableClass, then more conditional ones.
   std::vector<KnownCallable> callables_;
-  std::vector<uint16_t> slots_;           // open addressing: index + 1 into callables_
+  std::vector<uint16_t> slots_;  // open addressing: index + 1 into callables_
   std::vector<PickleCall> calls_;
   std::vector<Statement> statements_;
   std::vector<PickleFinding> findings_;

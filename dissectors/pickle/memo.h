@@ -51,16 +51,16 @@ class PickleMemo {
   void put_far(uint64_t index, Value value);
   void count_far(uint64_t index);
 
-  std::vector<Value> direct_;                     // kOmitted: nothing was put here
-  std::unordered_map<uint64_t, Value> far_;       // callables, results, names
-  std::unordered_set<uint64_t> far_sparse_;       // entries behind a hole
+  std::vector<Value> direct_;                                 // kOmitted: nothing was put here
+  std::unordered_map<uint64_t, Value> far_;                   // callables, results, names
+  std::unordered_set<uint64_t> far_sparse_;                   // entries behind a hole
   std::array<std::pair<uint64_t, Value>, 8> recent_texts_{};  // the latest beyond the direct entries
   size_t next_recent_ = 0;
   uint64_t direct_limit_ = 0;
   uint64_t far_dense_end_ = 0;  // everything from the limit up to here was put
   uint64_t used_ = 0;
   size_t far_globals_ = 0, far_others_ = 0, far_names_ = 0;
-  unsigned forms_ = 0;          // Form bits seen
+  unsigned forms_ = 0;  // Form bits seen
   bool lost_callables_ = false;
   bool count_uncertain_ = false;  // more holes than are remembered
   bool unreliable_ = false;       // and then MEMOIZE: any entry may be another

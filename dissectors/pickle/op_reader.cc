@@ -131,7 +131,10 @@ OpReader::Result OpReader::resume(ByteSpan& in, Op& op) {
         if (fixed_have_ < info.width) return Result::kNeedMore;
         pending_.number = little_endian(fixed_, info.width);
         if (state_ == State::kFixed) break;
-        if (is_negative(info, pending_.number)) return Result::kNegative;
+        if (is_negative(info, pending_.number)) {
+          position_ = pending_.offset;  // stays before the opcode, wherever the chunk was cut
+          return Result::kNegative;
+        }
         body_left_ = pending_.number;
         state_ = State::kBody;
         continue;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dissectors/byte_reader.h"
 #include "dissectors/pickle/indicators.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "dissectors/pickle/pseudo_python.h"
@@ -14,8 +15,6 @@ namespace {
 constexpr size_t kMaxCalleeText = 256;
 constexpr size_t kMaxLastLine = 2048;
 constexpr std::string_view kUnknownName = "?";
-
-std::string_view as_text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// Could this be the name of something in Python? (Not: is it one.)
 bool is_plausible_name(std::string_view name) {
@@ -42,7 +41,6 @@ void PickleMachine::step_call(const Op& op) {
     case Opcode::kExt1:
     case Opcode::kExt2:
     case Opcode::kExt4:
-      fetched_names_ = true;
       return push(log_.resolve_as("copyreg", "_inverted_registry[" + std::to_string(op.number) + "]", op.offset, {}));
     case Opcode::kBuild: return build(op);
     case Opcode::kReduce:
@@ -88,8 +86,7 @@ void PickleMachine::step_call(const Op& op) {
 
 // find_class: protocols below 3 map the names of Python 2.
 void PickleMachine::fetch(std::string_view module, std::string_view name, uint64_t offset) {
-  fetched_names_ = true;
-  fetched_plausible_ = fetched_plausible_ || (is_plausible_name(module) && is_plausible_name(name));
+  fetched_names_ = fetched_names_ || (is_plausible_name(module) && is_plausible_name(name));
   const QualifiedName mapped = protocol_ < 3 ? map_python2_name(module, name) : QualifiedName{module, name};
   push(log_.resolve(mapped.module, mapped.name, offset, false));
 }
@@ -113,7 +110,6 @@ void PickleMachine::stack_global(uint64_t offset) {
   const auto name_text = known(name);
   if (module_text && name_text) return fetch(*module_text, *name_text, offset);
   // Computed by a call, or let go: it could be anything, so it is taken for the worst.
-  fetched_names_ = true;
   const std::string unknown(kUnknownName);
   push(log_.resolve_as(module_text.value_or(unknown), name_text.value_or(unknown), offset,
                        {CallableClass::kDangerous, nullptr, &policy_.unresolved()}));
@@ -135,7 +131,7 @@ std::string PickleMachine::callee_text(Value callee) {
 
 void PickleMachine::note_name(Value callee) {
   if (called_by_name_) return;
-  if (callee.is(ValueKind::kLost)) called_by_name_ = fetched_plausible_;
+  if (callee.is(ValueKind::kLost)) called_by_name_ = fetched_names_;
   if (!callee.is(ValueKind::kGlobal)) return;
   const KnownCallable& known = log_.callable(callee);
   const auto plausible = [](std::string_view name) { return name == kUnknownName || is_plausible_name(name); };
@@ -175,8 +171,7 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
 }
 
 void PickleMachine::take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset) {
-  log_.add_finding(verdict.rule, verdict.subject.empty() ? subject : verdict.subject, verdict.category,
-                   offset);
+  log_.add_finding(verdict.rule, verdict.subject.empty() ? subject : verdict.subject, verdict.category, offset);
 }
 
 void PickleMachine::build(const Op& op) {
@@ -234,10 +229,10 @@ PickleReport PickleMachine::report(bool in_full) {
   PickleReport report;
   report.protocol = highest_protocol_;
   report.length = reader_.position();
-  report.trailing_bytes = trailing_;
+  report.trailing_bytes = trailing_bytes();
   report.end = end_;
   report.end_reason = end_reason_;
-  if (!in_full && !log_.has_findings() && end_ == PickleEnd::kStop && trailing_ == 0) return report;
+  if (!in_full && !log_.has_findings() && end_ == PickleEnd::kStop && trailing_bytes() == 0) return report;
   report.indicators = std::move(indicators_);
   std::string last_line;
   const bool root_is_news = stopped() && log_.calls_total() > 0 && !log_.is_last_call(root_);

@@ -8,6 +8,7 @@
 // is kLost, which is never taken for harmless. One thread; reused for pickle after pickle.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,7 +43,8 @@ class PickleMachine {
   bool stopped() const { return ended_ && end_ == PickleEnd::kStop; }
   /// STOP was read, perhaps in a way that only some Pythons go: there is one that loads it.
   bool is_loadable() const { return at_stop_; }
-  uint64_t trailing_bytes() const { return trailing_; }
+  /// Bytes of the frame behind the end, wherever it was cut into chunks.
+  uint64_t trailing_bytes() const { return ended_ ? fed_ - std::min(fed_, reader_.position()) : 0; }
 
   /// Does it begin with PROTO 0 … 5? (Protocols 0 and 1 have no header.)
   bool has_header() const { return has_header_; }
@@ -120,19 +122,18 @@ class PickleMachine {
   CallJudge judge_;
   std::vector<Value> stack_;
   std::vector<uint32_t> marks_;
-  bool has_floor_ = false;       // stack_[0] is a kOmitted that stands for all that was let go below
-  uint64_t marks_let_go_ = 0;    // MARKs that stood there
+  bool has_floor_ = false;     // stack_[0] is a kOmitted that stands for all that was let go below
+  uint64_t marks_let_go_ = 0;  // MARKs that stood there
   PickleMemo memo_;
   Value root_;
   Indicators indicators_;
   uint64_t frame_bytes_ = 0;
-  uint64_t trailing_ = 0;
+  uint64_t fed_ = 0;
   uint64_t ops_ = 0;
   int protocol_ = 0;  // the last PROTO, as the unpickler keeps it
   int highest_protocol_ = 0;
   bool has_header_ = false;
-  bool fetched_names_ = false;
-  bool fetched_plausible_ = false;  // a name that a Python program can have
+  bool fetched_names_ = false;  // such as a Python program can have
   bool called_by_name_ = false;
   TakeoverSigns takeover_;
   bool at_stop_ = false;

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "dissectors/byte_reader.h"
+
 namespace pickletap {
 
 namespace {
@@ -22,8 +24,6 @@ constexpr std::array kDigests = {
     DigestRow{"sha384", Digest::kSha384, 48},     DigestRow{"sha3_256", Digest::kSha3_256, 32},
     DigestRow{"sha3_384", Digest::kSha3_384, 48},
 };
-
-std::string_view as_text(ByteSpan bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 struct Prefixed {
   const DigestRow* row = nullptr;  // null: a name that is not allowed

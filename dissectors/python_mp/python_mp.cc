@@ -100,8 +100,7 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
     if (state_ != Probe::kYes && s.machine && s.machine->called_by_name()) confirm(sink);
     // Undecided, and no pickle: a message too long to be skipped on suspicion.
     const bool hopeless = state_ == Probe::kNeedMore && s.reader.in_body() && s.frame.length > kMaxProbeBytes &&
-                          s.body_offset > 0 &&
-                          (!s.machine || (s.machine->ended() && !s.machine->is_loadable()));
+                          s.body_offset > 0 && (!s.machine || (s.machine->ended() && !s.machine->is_loadable()));
     if (hopeless) reject();
   }
 }
@@ -124,9 +123,10 @@ void PythonMp::body(Direction from, ByteSpan bytes) {
   }
   // A manager's other serialiser: Lib/multiprocessing/connection.py `_xml_dumps`.
   static constexpr std::string_view kXmlParams = "<params>";
-  if (s.body_offset == 0 && state_ == Probe::kYes && bytes.size() >= kXmlParams.size() &&
-      std::equal(kXmlParams.begin(), kXmlParams.end(), bytes.begin())) {
-    xml_params_seen_ = true;
+  if (s.body_offset == 0) s.xml_so_far = state_ == Probe::kYes;
+  for (size_t i = 0; s.xml_so_far && i < bytes.size() && s.body_offset + i < kXmlParams.size(); ++i) {
+    s.xml_so_far = bytes[i] == static_cast<uint8_t>(kXmlParams[s.body_offset + i]);
+    xml_params_seen_ = s.xml_so_far && s.body_offset + i + 1 == kXmlParams.size();
   }
   if (s.body_offset == 0 && can_begin_pickle(bytes[0])) {
     s.machine = context_.machines.acquire();

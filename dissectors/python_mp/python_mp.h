@@ -53,6 +53,7 @@ class PythonMp final : public Dissector {
     unsigned strange_frames = 0;  // while undecided: messages that no unpickler would load, and their bytes
     uint64_t probed_bytes = 0;
     uint64_t body_offset = 0;  // bytes of the frame seen so far
+    bool xml_so_far = false;   // the body begins as the manager's XML does
     bool alternating = true;   // empty and full messages in turn, an empty one first
     bool gap_in_frame = false;
     bool lost = false;     // a header was not captured: the next piece is tried as one

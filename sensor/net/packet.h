@@ -28,9 +28,9 @@ struct TcpFlag {
 };
 
 struct Packet {
-  int64_t time_ns = 0;     ///< since the Unix epoch, from the capture
-  uint64_t number = 0;     ///< 1-based position in the whole input, as `pcap_cnt`
-  uint32_t wire_bytes = 0; ///< length on the wire, before any cut by the snap length
+  int64_t time_ns = 0;      ///< since the Unix epoch, from the capture
+  uint64_t number = 0;      ///< 1-based position in the whole input, as `pcap_cnt`
+  uint32_t wire_bytes = 0;  ///< length on the wire, before any cut by the snap length
   uint32_t captured_bytes = 0;
   IpAddress source, destination;
   uint16_t source_port = 0, destination_port = 0;

@@ -38,8 +38,7 @@ inline constexpr size_t kMaxCategoryBytes = 64;  ///< of a finding's category, a
 constexpr size_t largest_line(const EveLimits& l) {
   const size_t texts = l.program_bytes + l.globals * l.global_bytes + l.calls * (l.callable_bytes + l.args_bytes) +
                        4 * l.indicators * l.indicator_bytes +
-                       l.findings * (l.callable_bytes + l.text_bytes + kMaxCategoryBytes) +
-                       12 * l.text_bytes;
+                       l.findings * (l.callable_bytes + l.text_bytes + kMaxCategoryBytes) + 12 * l.text_bytes;
   const size_t entries = l.globals + 2 * l.calls + 4 * l.indicators + 4 * l.findings;
   return 6 * texts + 64 * entries + 8192;
 }

@@ -126,8 +126,7 @@ void write_head(EveDraft& draft, const EveContext& context, const RecordHead& he
 void write_body(EveDraft& draft, const Record& record) {
   std::visit(Overloaded{[&](const Alert& alert) { write_alert(draft, alert); },
                         [&](const ListenerRecord& listener) { write_listener(draft, listener); },
-                        [](const FlowRecord&) {},
-                        [&](const AnomalyRecord& anomaly) { write_anomaly(draft, anomaly); },
+                        [](const FlowRecord&) {}, [&](const AnomalyRecord& anomaly) { write_anomaly(draft, anomaly); },
                         [&](const ProtocolRecord& protocol) { write_protocol(draft, protocol); },
                         [&](const StatsRecord& stats) { write_stats(draft, stats); }},
              record);
@@ -137,10 +136,9 @@ void write_body(EveDraft& draft, const Record& record) {
 void render(EveDraft& draft, const EveContext& context, const Record& record) {
   JsonWriter& json = draft.json;
   json.begin_object();
-  const RecordHead* head = std::visit(
-      Overloaded{[](const StatsRecord&) -> const RecordHead* { return nullptr; },
-                 [](const auto& other) { return &other.head; }},
-      record);
+  const RecordHead* head = std::visit(Overloaded{[](const StatsRecord&) -> const RecordHead* { return nullptr; },
+                                                 [](const auto& other) { return &other.head; }},
+                                      record);
   if (head != nullptr) {
     write_head(draft, context, *head, record);
   } else {
@@ -181,8 +179,7 @@ std::string explain_line(std::string_view file, std::span<const ExplainedPickle>
   std::string line, pickle_text;
   JsonWriter json(line, SIZE_MAX);
   json.begin_object().key("file").text(file).key("pickles").begin_array();
-  for (size_t i = 0; i < pickles.size(); ++i) {
-    const ExplainedPickle& pickle = pickles[i];
+  for (const ExplainedPickle& pickle : pickles) {
     for (const EveLimits& limits : kEveLimits) {
       pickle_text.clear();
       JsonWriter inner(pickle_text, kMaxEveLineBytes);

@@ -43,9 +43,9 @@ class EveRenderer {
 
 /// One pickle of a file, as `pickletap explain` judged it.
 struct ExplainedPickle {
-  uint64_t offset = 0;                ///< in the file
+  uint64_t offset = 0;  ///< in the file
   uint64_t length = 0;
-  std::optional<Severity> severity;   ///< of the worst rule; none: harmless
+  std::optional<Severity> severity;  ///< of the worst rule; none: harmless
   std::vector<std::string_view> rules;
   PickleReport report;
 };

@@ -20,7 +20,7 @@ enum class OpenMode { kTruncate, kAppend };
 /// A file descriptor with a buffer. Opened files are closed with it, standard output is not.
 class BufferedFile {
  public:
-  static constexpr size_t kFlushBytes = size_t{64} * 1024;   ///< written out once this much has gathered
+  static constexpr size_t kFlushBytes = size_t{64} * 1024;  ///< written out once this much has gathered
   static constexpr size_t kMaxBytes = size_t{1024} * 1024;  ///< kept while the place refuses
 
   BufferedFile(std::string path, OpenMode mode);

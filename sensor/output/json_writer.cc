@@ -103,8 +103,12 @@ void JsonWriter::escape(char32_t code) {
     default: break;
   }
   const auto unit = [this](uint32_t value) {
-    const char text[6] = {'\\', 'u', kHexDigits[(value >> 12) & 0xFU], kHexDigits[(value >> 8) & 0xFU],
-                          kHexDigits[(value >> 4) & 0xFU], kHexDigits[value & 0xFU]};
+    const char text[6] = {'\\',
+                          'u',
+                          kHexDigits[(value >> 12) & 0xFU],
+                          kHexDigits[(value >> 8) & 0xFU],
+                          kHexDigits[(value >> 4) & 0xFU],
+                          kHexDigits[value & 0xFU]};
     append(std::string_view(text, sizeof text));
   };
   if (code < 0x10000) return unit(code);

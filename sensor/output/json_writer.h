@@ -33,8 +33,7 @@ class JsonWriter {
   JsonWriter& raw(std::string_view json) { return literal(json); }
 
   template <std::integral Number>
-    requires(!std::same_as<Number, bool>)
-  JsonWriter& number(Number value) {
+  requires(!std::same_as<Number, bool>) JsonWriter& number(Number value) {
     char digits[24];
     const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     return literal({digits, static_cast<size_t>(end - digits)});

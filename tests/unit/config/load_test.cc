@@ -25,11 +25,11 @@ Config applied(const std::string& yaml) {
 std::string all_of(const Config& c) {
   std::string out = c.sensor.name + "|" + c.capture.filter;
   const auto add = [&out](uint64_t n) { out += "|" + std::to_string(n); };
-  for (const uint64_t n : {c.limits.memory_bytes, uint64_t{c.limits.flows}, c.limits.frame_bytes,
-                           c.limits.out_of_order_bytes, uint64_t{c.limits.pickle_stack}, uint64_t{c.limits.pickle_memo},
-                           uint64_t{c.limits.pickle_depth}, uint64_t{c.limits.pickle_text_bytes},
-                           uint64_t{c.stream.handshake_timeout_s}, uint64_t{c.stream.idle_timeout_s},
-                           uint64_t{c.stream.ignored_timeout_s}, uint64_t{c.stream.closed_timeout_s}}) {
+  for (const uint64_t n :
+       {c.limits.memory_bytes, uint64_t{c.limits.flows}, c.limits.frame_bytes, c.limits.out_of_order_bytes,
+        uint64_t{c.limits.pickle_stack}, uint64_t{c.limits.pickle_memo}, uint64_t{c.limits.pickle_depth},
+        uint64_t{c.limits.pickle_text_bytes}, uint64_t{c.stream.handshake_timeout_s}, uint64_t{c.stream.idle_timeout_s},
+        uint64_t{c.stream.ignored_timeout_s}, uint64_t{c.stream.closed_timeout_s}}) {
     add(n);
   }
   for (const auto* files : {&c.policy.dangerous_files, &c.policy.safe_files}) {

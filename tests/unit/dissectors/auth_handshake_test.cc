@@ -9,9 +9,9 @@
 namespace pickletap {
 namespace {
 
-using truth::Conversation;
 using truth::answer;
 using truth::challenge;
+using truth::Conversation;
 using truth::failure;
 using truth::welcome;
 
@@ -39,31 +39,63 @@ void check(const std::vector<Story>& stories) {
 
 TEST(AuthHandshake, TellsHowItEnded) {
   check({
-      {"both know the key, 3.11", [](Conversation& t) { truth::shake_hands(t); t.client(truth::frame(truth::attack())); },
+      {"both know the key, 3.11",
+       [](Conversation& t) {
+         truth::shake_hands(t);
+         t.client(truth::frame(truth::attack()));
+       },
        "mutual", "handshake ended\n", false},
       {"both know the key, 3.12",
-       [](Conversation& t) { truth::shake_hands(t, "{sha256}", 32); t.client(truth::frame(truth::attack())); }, "mutual",
+       [](Conversation& t) {
+         truth::shake_hands(t, "{sha256}", 32);
+         t.client(truth::frame(truth::attack()));
+       },
+       "mutual",
        "challenge 1st sha256 48\nauth\nresponse 1st sha256 40\nwelcome 1st sha256 0\nchallenge 2nd sha256 48\n", false},
       {"the client's key is wrong",
-       [](Conversation& t) { t.server(challenge()); t.client(answer()); t.server(failure()); }, "failed",
-       "failure 1st md5 0\nauth\nhandshake ended\n", false},
-      {"the server's key is wrong", [](Conversation& t) {
-         t.server(challenge()); t.client(answer()); t.server(welcome());
-         t.client(challenge()); t.server(answer()); t.client(failure());
-       }, "failed", "failure 2nd none 0\nauth\nhandshake ended\n", false},
+       [](Conversation& t) {
+         t.server(challenge());
+         t.client(answer());
+         t.server(failure());
+       },
+       "failed", "failure 1st md5 0\nauth\nhandshake ended\n", false},
+      {"the server's key is wrong",
+       [](Conversation& t) {
+         t.server(challenge());
+         t.client(answer());
+         t.server(welcome());
+         t.client(challenge());
+         t.server(answer());
+         t.client(failure());
+       },
+       "failed", "failure 2nd none 0\nauth\nhandshake ended\n", false},
       {"abandoned after the challenge", [](Conversation& t) { t.server(challenge()); }, "pending",
        "handshake abandoned\n", false},
       {"abandoned after the welcome",
-       [](Conversation& t) { t.server(challenge()); t.client(answer()); t.server(welcome()); }, "pending",
-       "handshake abandoned\n", false},
-      {"the client asks for no proof", [](Conversation& t) {
-         t.server(challenge()); t.client(answer()); t.server(welcome());
+       [](Conversation& t) {
+         t.server(challenge());
+         t.client(answer());
+         t.server(welcome());
+       },
+       "pending", "handshake abandoned\n", false},
+      {"the client asks for no proof",
+       [](Conversation& t) {
+         t.server(challenge());
+         t.client(answer());
+         t.server(welcome());
          t.client(truth::frame(truth::attack()));
-       }, "one-way", "pickle 1 ", false},
-      {"a 3.12 server, a 3.11 client", [](Conversation& t) {
-         t.server(challenge("{sha256}")); t.client(answer()); t.server(welcome());
-         t.client(challenge()); t.server(answer()); t.client(welcome());
-       }, "mutual", "challenge 1st sha256 48\nauth\nresponse 1st md5 16\n", false},
+       },
+       "one-way", "pickle 1 ", false},
+      {"a 3.12 server, a 3.11 client",
+       [](Conversation& t) {
+         t.server(challenge("{sha256}"));
+         t.client(answer());
+         t.server(welcome());
+         t.client(challenge());
+         t.server(answer());
+         t.client(welcome());
+       },
+       "mutual", "challenge 1st sha256 48\nauth\nresponse 1st md5 16\n", false},
   });
 }
 
@@ -71,23 +103,51 @@ TEST(AuthHandshake, WhatAReceiverNeverLoadsIsToldByItsOwnWords) {
   const std::string attack = truth::frame(truth::attack());
   check({
       {"without a key, before the challenge is on the wire",
-       [=](Conversation& t) { t.client(attack); t.server(challenge()); }, "pending", "pickle 0 ", false},
-      {"without a key, after the challenge", [=](Conversation& t) { t.server(challenge()); t.client(attack); },
+       [=](Conversation& t) {
+         t.client(attack);
+         t.server(challenge());
+       },
+       "pending", "pickle 0 ", false},
+      {"without a key, after the challenge",
+       [=](Conversation& t) {
+         t.server(challenge());
+         t.client(attack);
+       },
        "pending", "never loaded", true},
       {"after the refusal",
-       [=](Conversation& t) { t.server(challenge()); t.client(answer()); t.server(failure()); t.client(attack); },
+       [=](Conversation& t) {
+         t.server(challenge());
+         t.client(answer());
+         t.server(failure());
+         t.client(attack);
+       },
        "failed", "never loaded", true},
-      {"instead of the verdict that the server waits for", [=](Conversation& t) {
-         t.server(challenge()); t.client(answer()); t.server(welcome());
-         t.client(challenge()); t.server(answer()); t.client(attack);
-       }, "pending", "never loaded", true},
-      {"a client that refuses itself", [=](Conversation& t) {
-         t.client(truth::frame("#CHALLENGE#xxxxxxxxxxxxxxxxxxxx")); t.client(failure()); t.client(attack);
+      {"instead of the verdict that the server waits for",
+       [=](Conversation& t) {
+         t.server(challenge());
+         t.client(answer());
+         t.server(welcome());
+         t.client(challenge());
+         t.server(answer());
+         t.client(attack);
+       },
+       "pending", "never loaded", true},
+      {"a client that refuses itself",
+       [=](Conversation& t) {
+         t.client(truth::frame("#CHALLENGE#xxxxxxxxxxxxxxxxxxxx"));
+         t.client(failure());
+         t.client(attack);
          t.server(truth::frame(truth::harmless()));
-       }, "none", "pickle 2 ", false},
-      {"a client that answers nobody", [=](Conversation& t) {
-         t.client(answer()); t.client(welcome()); t.client(attack); t.server(truth::frame(truth::harmless()));
-       }, "none", "pickle 2 ", false},
+       },
+       "none", "pickle 2 ", false},
+      {"a client that answers nobody",
+       [=](Conversation& t) {
+         t.client(answer());
+         t.client(welcome());
+         t.client(attack);
+         t.server(truth::frame(truth::harmless()));
+       },
+       "none", "pickle 2 ", false},
   });
 }
 

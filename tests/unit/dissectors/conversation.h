@@ -37,7 +37,12 @@ inline std::string welcome() { return frame("#WELCOME#"); }
 inline std::string failure() { return frame("#FAILURE#"); }
 
 /// Protocol 4: a harmless list, and a call of os.system.
-inline std::string harmless() { return std::string("\x80\x04]\x94(K\x01K\x02" "e.", 11); }
+inline std::string harmless() {
+  return std::string(
+      "\x80\x04]\x94(K\x01K\x02"
+      "e.",
+      11);
+}
 inline std::string attack() { return "\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R."; }
 
 inline std::string describe(const Observation& o) {
@@ -74,7 +79,8 @@ inline std::string describe(const Observation& o) {
 class Conversation final : public ObservationSink {
  public:
   explicit Conversation(bool from_start = true, bool every_frame = false, DissectorLimits with = {})
-      : limits_(with), context_{builtin_policy(), limits_, machines_, counters, every_frame},
+      : limits_(with),
+        context_{builtin_policy(), limits_, machines_, counters, every_frame},
         dissector_(std::make_unique<PythonMp>(context_, from_start)) {}
 
   void say(Direction from, std::string_view bytes, const std::vector<size_t>& cuts = {}) {
@@ -112,9 +118,8 @@ class Conversation final : public ObservationSink {
     return out;
   }
   size_t count(std::string_view words) const {
-    return static_cast<size_t>(std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
-      return line.find(words) != std::string::npos;
-    }));
+    return static_cast<size_t>(std::count_if(
+        lines.begin(), lines.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; }));
   }
   bool has(std::string_view words) const { return count(words) > 0; }
 

@@ -41,8 +41,14 @@ TEST(FrameReader, ReadsEveryFormOfLength) {
       {"long form, empty", truth::long_frame("") + truth::frame("a"), "0@12[]1@16[a]"},
       {"-2 is empty", "\xff\xff\xff\xfe" + truth::frame("a"), "0@4[]1@8[a]"},
       {"the least is empty", "\x80\0\0\0"s + truth::frame("a"), "0@4[]1@8[a]"},
-      {"largest short", "\x7f\xff\xff\xff" "ab", "2147483647@4ab…"},
-      {"huge", "\xff\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff" "ab", "9223372036854775807@12ab…"},
+      {"largest short",
+       "\x7f\xff\xff\xff"
+       "ab",
+       "2147483647@4ab…"},
+      {"huge",
+       "\xff\xff\xff\xff\x7f\xff\xff\xff\xff\xff\xff\xff"
+       "ab",
+       "9223372036854775807@12ab…"},
       {"beyond all", "\xff\xff\xff\xff" + big_endian(UINT64_MAX, 8) + "ab", "18446744073709551615@12ab…"},
       {"half a header", "\0\0"s, "?"},
       {"half a long one", "\xff\xff\xff\xff\0\0"s, "?"},

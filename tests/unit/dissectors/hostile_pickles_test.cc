@@ -36,8 +36,8 @@ TEST(HostilePickles, WhatRunsInAnyPythonIsFound) {
   for (const Hostile& one : hostile_pickles()) {
     if (one.ran.empty()) continue;
     const Reading reading(one.pickle);
-    EXPECT_TRUE(is_told(one, reading))
-        << one.name << " runs in " << one.ran.front() << "\n" << truth::describe(reading.report).substr(0, 2000);
+    EXPECT_TRUE(is_told(one, reading)) << one.name << " runs in " << one.ran.front() << "\n"
+                                       << truth::describe(reading.report).substr(0, 2000);
     EXPECT_TRUE(reading.machine.called_by_name()) << one.name;
   }
 }
@@ -74,8 +74,7 @@ TEST(HostilePickles, SmallLimitsHideNothing) {
   for (const Hostile& one : hostile_pickles()) {
     if (one.ran.empty()) continue;
     const Reading reading(one.pickle, {}, limits);
-    EXPECT_TRUE(is_told(one, reading))
-        << one.name << "\n" << truth::describe(reading.report).substr(0, 2000);
+    EXPECT_TRUE(is_told(one, reading)) << one.name << "\n" << truth::describe(reading.report).substr(0, 2000);
   }
 }
 

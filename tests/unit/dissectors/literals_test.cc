@@ -118,8 +118,9 @@ TEST(Literals, MemoKeysThatAreNoPlainNumberAreTold) {
     bool is_number;
     Form form;
   } table[] = {
-      {"0", true, Form::kText},   {"12", true, Form::kText},   {"012", true, Form::kOther}, {"+1", true, Form::kOther},
-      {"1 ", true, Form::kOther}, {"foo", false, Form::kOther}, {"-1", false, Form::kOther}, {"1.5", false, Form::kOther},
+      {"0", true, Form::kText},    {"12", true, Form::kText},    {"012", true, Form::kOther},
+      {"+1", true, Form::kOther},  {"1 ", true, Form::kOther},   {"foo", false, Form::kOther},
+      {"-1", false, Form::kOther}, {"1.5", false, Form::kOther},
   };
   for (const auto& row : table) {
     const auto key = PickleMemo::parse_key(row.line);
@@ -155,9 +156,17 @@ TEST(Literals, CodePointsBecomeUtf8) {
     uint32_t code_point;
     std::string_view want;
   } table[] = {
-      {0x41, "A"},          {0x7f, "\x7f"},         {0x80, "\xc2\x80"},         {0x7ff, "\xdf\xbf"},
-      {0x800, "\xe0\xa0\x80"}, {0xffff, "\xef\xbf\xbf"}, {0x1f40d, "\xf0\x9f\x90\x8d"}, {0xd800, "\xef\xbf\xbd"},
-      {0xdfff, "\xef\xbf\xbd"}, {0x110000, "\xef\xbf\xbd"}, {0xffffffff, "\xef\xbf\xbd"},
+      {0x41, "A"},
+      {0x7f, "\x7f"},
+      {0x80, "\xc2\x80"},
+      {0x7ff, "\xdf\xbf"},
+      {0x800, "\xe0\xa0\x80"},
+      {0xffff, "\xef\xbf\xbf"},
+      {0x1f40d, "\xf0\x9f\x90\x8d"},
+      {0xd800, "\xef\xbf\xbd"},
+      {0xdfff, "\xef\xbf\xbd"},
+      {0x110000, "\xef\xbf\xbd"},
+      {0xffffffff, "\xef\xbf\xbd"},
   };
   for (const auto& row : table) {
     std::string out;

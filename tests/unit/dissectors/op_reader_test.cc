@@ -162,9 +162,14 @@ TEST(OpReader, FinishGivesANameThatLacksItsNewline) {
     bool want;
     std::string name;
   } table[] = {
-      {"ios\nsystemX", true, "system"}, {"cos\nsystemX", true, "system"}, {"ios\ns", true, ""},
-      {"ios\n", false, ""},             {"ios", false, ""},               {"I12", false, ""},
-      {"X\x05", false, ""},             {"N", false, ""},
+      {"ios\nsystemX", true, "system"},
+      {"cos\nsystemX", true, "system"},
+      {"ios\ns", true, ""},
+      {"ios\n", false, ""},
+      {"ios", false, ""},
+      {"I12", false, ""},
+      {"X\x05", false, ""},
+      {"N", false, ""},
   };
   for (const auto& row : table) {
     for (const bool bytewise : {false, true}) {

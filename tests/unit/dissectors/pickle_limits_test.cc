@@ -59,20 +59,66 @@ TEST(PickleLimits, CallsBehindAnyAmountAreFound) {
   } table[] = {
       {"ten million MARKs", [](LongReading& r) { r.feed("(", 10'000'000); }},
       {"a million MARKs with values", [](LongReading& r) { r.feed("(N", 1'000'000); }},
-      {"and unwound", [](LongReading& r) { r.feed("(N", 1'000'000); r.feed("1", 999'990); }},
-      {"nested tuples", [](LongReading& r) { r.feed("(K\x01", 200'000); r.feed("t", 200'000); }},
-      {"a tuple of five million", [](LongReading& r) { r.feed("("); r.feed("K\x07", 5'000'000); r.feed("t"); }},
-      {"a list of five million", [](LongReading& r) { r.feed("]("); r.feed("M\x07\x07", 5'000'000); r.feed("e"); }},
-      {"a dict of a million", [](LongReading& r) { r.feed("}"); r.feed("K\x01Ns", 1'000'000); }},
+      {"and unwound",
+       [](LongReading& r) {
+         r.feed("(N", 1'000'000);
+         r.feed("1", 999'990);
+       }},
+      {"nested tuples",
+       [](LongReading& r) {
+         r.feed("(K\x01", 200'000);
+         r.feed("t", 200'000);
+       }},
+      {"a tuple of five million",
+       [](LongReading& r) {
+         r.feed("(");
+         r.feed("K\x07", 5'000'000);
+         r.feed("t");
+       }},
+      {"a list of five million",
+       [](LongReading& r) {
+         r.feed("](");
+         r.feed("M\x07\x07", 5'000'000);
+         r.feed("e");
+       }},
+      {"a dict of a million",
+       [](LongReading& r) {
+         r.feed("}");
+         r.feed("K\x01Ns", 1'000'000);
+       }},
       {"five million values and no MARK", [](LongReading& r) { r.feed("N", 5'000'000); }},
-      {"five million memo entries", [](LongReading& r) { r.feed("N\x94" "0", 5'000'000); }},
-      {"a far memo index", [](LongReading& r) { r.feed("Nr\xff\xff\xff\xff" "0"); }},
-      {"a text of 100 MB", [](LongReading& r) { r.feed("X\x00\xe1\xf5\x05"s); r.feed(std::string(100, 'x'), 1'000'000); }},
-      {"a line of 10 MB", [](LongReading& r) { r.feed("V"); r.feed(std::string(100, 'x'), 100'000); r.feed("\n"); }},
+      {"five million memo entries",
+       [](LongReading& r) {
+         r.feed(
+             "N\x94"
+             "0",
+             5'000'000);
+       }},
+      {"a far memo index",
+       [](LongReading& r) {
+         r.feed(
+             "Nr\xff\xff\xff\xff"
+             "0");
+       }},
+      {"a text of 100 MB",
+       [](LongReading& r) {
+         r.feed("X\x00\xe1\xf5\x05"s);
+         r.feed(std::string(100, 'x'), 1'000'000);
+       }},
+      {"a line of 10 MB",
+       [](LongReading& r) {
+         r.feed("V");
+         r.feed(std::string(100, 'x'), 100'000);
+         r.feed("\n");
+       }},
       {"a million texts", [](LongReading& r) { r.feed("X\x04\0\0\0text0"s, 1'000'000); }},
       {"a million calls", [](LongReading& r) { r.feed("cdatetime\ndate\n(K\x01tR0", 300'000); }},
       {"a million frames", [](LongReading& r) { r.feed("\x95\0\0\0\0\0\0\0\0"s, 1'000'000); }},
-      {"dup", [](LongReading& r) { r.feed("N"); r.feed("2", 3'000'000); }},
+      {"dup",
+       [](LongReading& r) {
+         r.feed("N");
+         r.feed("2", 3'000'000);
+       }},
   };
   for (const auto& row : table) {
     LongReading reading;
@@ -91,16 +137,36 @@ TEST(PickleLimits, NamesFarBelowAreNeverHarmless) {
     std::function<void(LongReading&)> feed;
   } table[] = {
       {"the callable under a million MARKs",
-       [](LongReading& r) { r.feed("cos\nsystem\n"); r.feed("(N", 1'000'000); r.feed("1", 1'000'000); r.feed("S'id'\n\x85R"); }},
+       [](LongReading& r) {
+         r.feed("cos\nsystem\n");
+         r.feed("(N", 1'000'000);
+         r.feed("1", 1'000'000);
+         r.feed("S'id'\n\x85R");
+       }},
       {"the callable under the floor",
-       [](LongReading& r) { r.feed("cos\nsystem\n"); r.feed("N(", 50'000); r.feed("1" "0", 50'000); r.feed("S'id'\n\x85R"); }},
-      {"the name forgotten", [](LongReading& r) {
-         r.feed("\x80\x04\x8c\x02os\x94\x8c\x06system\x94" "00");
+       [](LongReading& r) {
+         r.feed("cos\nsystem\n");
+         r.feed("N(", 50'000);
+         r.feed(
+             "1"
+             "0",
+             50'000);
+         r.feed("S'id'\n\x85R");
+       }},
+      {"the name forgotten",
+       [](LongReading& r) {
+         r.feed(
+             "\x80\x04\x8c\x02os\x94\x8c\x06system\x94"
+             "00");
          r.feed(binunicode(std::string(4000, 'x')) + "0", 500);
          r.feed("h\x00h\x01\x93S'id'\n\x85R"s);
        }},
-      {"the arguments forgotten", [](LongReading& r) {
-         r.feed("\x80\x02" "c__builtin__\ngetattr\n(cos\npath\nS'os'\nt\x94" "0");
+      {"the arguments forgotten",
+       [](LongReading& r) {
+         r.feed(
+             "\x80\x02"
+             "c__builtin__\ngetattr\n(cos\npath\nS'os'\nt\x94"
+             "0");
          r.feed(binunicode(std::string(4000, 'x')) + "0", 500);
          r.feed("h\x00R"s);
        }},
@@ -117,7 +183,8 @@ TEST(PickleLimits, NamesFarBelowAreNeverHarmless) {
 TEST(PickleLimits, ReportsAreBounded) {
   std::string many;
   for (int i = 0; i < 3000; ++i) many += "capp\nCls" + std::to_string(i) + "\n(S'" + std::string(300, 'x') + "'\ntR0";
-  for (int i = 0; i < 200; ++i) many += "cos\nsystem" + std::to_string(i) + "\n(S'/bin/x" + std::to_string(i) + "'\ntR0";
+  for (int i = 0; i < 200; ++i)
+    many += "cos\nsystem" + std::to_string(i) + "\n(S'/bin/x" + std::to_string(i) + "'\ntR0";
   const truth::Reading reading(many + "N.");
   const PickleReport& report = reading.report;
   EXPECT_TRUE(report.truncated);
@@ -143,8 +210,12 @@ TEST(PickleLimits, ThousandsOfNamesDoNotHideOne) {
       {"cos\nsystem\n0", PickleRule::kDangerousReference},
       {"cos\nsystem\n(S'id'\ntR", PickleRule::kCodeExecution},
       {"capp\nCls\n)R", PickleRule::kUnknownCall},
-      {getattr + "q\x01" "0cfunctools\npartial\n0h\x01(capp\nnew\nS'os.system'\ntR(S'id'\ntR", PickleRule::kCodeExecution},
-      {"cfunctools\nreduce\nq\x01" "0cfunctools\npartial\n0h\x01(h\x01(ltR", PickleRule::kCodeExecution},
+      {getattr + "q\x01"
+                 "0cfunctools\npartial\n0h\x01(capp\nnew\nS'os.system'\ntR(S'id'\ntR",
+       PickleRule::kCodeExecution},
+      {"cfunctools\nreduce\nq\x01"
+       "0cfunctools\npartial\n0h\x01(h\x01(ltR",
+       PickleRule::kCodeExecution},
   };
   for (const auto& row : table) {
     const truth::Reading reading(names + row.pickle + ".");
@@ -158,7 +229,9 @@ TEST(PickleLimits, LargeHarmlessPicklesStayHarmless) {
     return "\x8c" + std::string(1, static_cast<char>(module.size())) + std::string(module) + "\x94\x8c" +
            std::string(1, static_cast<char>(name.size())) + std::string(name) + "\x94\x93\x94";
   };
-  const std::string text = "\x8c\x04text\x94" "0";
+  const std::string text =
+      "\x8c\x04text\x94"
+      "0";
   LongReading strings;
   strings.feed("\x80\x04");
   strings.feed(text, 40'000);
@@ -169,14 +242,22 @@ TEST(PickleLimits, LargeHarmlessPicklesStayHarmless) {
 
   LongReading objects;  // 50,000 instances, then more of a class that came late
   objects.feed("\x80\x04" + fetch("datetime", "date"));
-  objects.feed("h\x02K\x01\x85\x94R\x94" "0"s, 50'000);
+  objects.feed(
+      "h\x02K\x01\x85\x94R\x94"
+      "0"s,
+      50'000);
   objects.feed(fetch("datetime", "time") + "K\x01\x85\x94R\x94" + long_binget(100'005) + "K\x02\x85\x94R\x94.");
   const PickleReport report = objects.finish();
   EXPECT_TRUE(report.findings.empty()) << truth::describe(report).substr(0, 600);
 
   LongReading methods;  // two bound methods of one name, far apart
-  methods.feed("\x80\x04" + fetch("builtins", "getattr") + "N\x8c\x06method\x94\x86\x94R\x94" "0");
-  methods.feed(binunicode(std::string(4000, 'x')) + "\x94" "0", 500);
+  methods.feed("\x80\x04" + fetch("builtins", "getattr") +
+               "N\x8c\x06method\x94\x86\x94R\x94"
+               "0");
+  methods.feed(binunicode(std::string(4000, 'x')) +
+                   "\x94"
+                   "0",
+               500);
   methods.feed("h\x02Nh\x03\x86\x94R\x94.");
   EXPECT_TRUE(methods.finish().findings.empty());
 }

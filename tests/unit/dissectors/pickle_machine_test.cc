@@ -63,11 +63,19 @@ TEST(PickleMachine, GlobalsAreNamedAsTheUnpicklerResolvesThem) {
     std::string pickle, want;
   } table[] = {
       {"c__builtin__\neval\n.", "builtins.eval"},
-      {"\x80\x02" "c__builtin__\neval\n.", "builtins.eval"},
-      {"\x80\x03" "c__builtin__\neval\n.", "__builtin__.eval"},
-      {"\x80\x04" "c__builtin__\neval\n.", "__builtin__.eval"},
+      {"\x80\x02"
+       "c__builtin__\neval\n.",
+       "builtins.eval"},
+      {"\x80\x03"
+       "c__builtin__\neval\n.",
+       "__builtin__.eval"},
+      {"\x80\x04"
+       "c__builtin__\neval\n.",
+       "__builtin__.eval"},
       {"ccommands\ngetoutput\n.", "subprocess.getoutput"},
-      {"\x80\x03N0\x80\x02" "ccommands\ngetoutput\n.", "subprocess.getoutput"},
+      {"\x80\x03N0\x80\x02"
+       "ccommands\ngetoutput\n.",
+       "subprocess.getoutput"},
       {"cposix\nsystem\ncnt\nsystem\ncposix\nsystem\n000N.", "posix.system nt.system"},
       {"\x80\x04\x8c\x06shutil\x8c\tos.system\x93.", "shutil.os.system"},
       {"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93\x94h\x00h\x01\x93.", "os.system"},
@@ -108,7 +116,8 @@ TEST(PickleMachine, NamesThatCalculationsMakeAreTakenForTheWorst) {
   } table[] = {
       {"\x80\x04\x8c\x02os" + compute + "\x93\x8c\x02id\x85R."},
       {"\x80\x04" + compute + "\x8c\x06system\x93\x8c\x02id\x85R."},
-      {"\x80\x04" "capp\nNAME\n\x8c\x06system\x93\x8c\x02id\x85R."},
+      {"\x80\x04"
+       "capp\nNAME\n\x8c\x06system\x93\x8c\x02id\x85R."},
       {"\x80\x04Pid\n\x8c\x06system\x93\x8c\x02id\x85R."},
       {"\x80\x04\x8c\x02os" + ("X" + "\x89\x13\0\0"s + std::string(5001, 'x')) + "\x93\x8c\x02id\x85R."},
   };
@@ -204,10 +213,12 @@ TEST(PickleMachine, WhatIsUnknownOrWrittenIntoIsFound) {
 // What a pickle gives for arguments may be anything; it must not be read as what it is not (seen by the sanitizers).
 TEST(PickleMachine, ArgumentsThatAreNoTupleAreNotReadAsOne) {
   const std::string text = "X" + "\0\x10\0\0"s + std::string(4096, '\x0b');
-  for (const std::string callee : {"coperator\nitemgetter\n", "coperator\ngetitem\n", "c__builtin__\ngetattr\n",
-                                   "cfunctools\nreduce\n", "ccopy_reg\n_reconstructor\n", "c_codecs\nencode\n",
-                                   "cmultiprocessing.managers\nRebuildProxy\n", "cos\nsystem\n", "c__builtin__\ntype\n"}) {
-    for (const std::string& args : {text, "K\x05"s, "cos\nsystem\n"s, "N"s, "\x89"s, "F1.5\n"s, "(l"s, "}"s, "(I1\nR"s}) {
+  for (const std::string callee :
+       {"coperator\nitemgetter\n", "coperator\ngetitem\n", "c__builtin__\ngetattr\n", "cfunctools\nreduce\n",
+        "ccopy_reg\n_reconstructor\n", "c_codecs\nencode\n", "cmultiprocessing.managers\nRebuildProxy\n",
+        "cos\nsystem\n", "c__builtin__\ntype\n"}) {
+    for (const std::string& args :
+         {text, "K\x05"s, "cos\nsystem\n"s, "N"s, "\x89"s, "F1.5\n"s, "(l"s, "}"s, "(I1\nR"s}) {
       for (const char op : {'R', '\x81'}) {
         const Reading reading(text + callee + args + op + "0.");
         EXPECT_LE(reading.report.findings.size(), PickleReport::kMaxFindings);

@@ -111,7 +111,9 @@ TEST(Policy, HostileNamesAreJudgedAndCostLittle) {
       {std::string("lab\0", 4), "run", "unknown"},
       {"lab", "run\n", "default-deny"},
       {"LAB", "run", "unknown"},
-      {"l\xc3\xa4" "b", "run", "unknown"},
+      {"l\xc3\xa4"
+       "b",
+       "run", "unknown"},
       {"lab", "\xff\xfe", "default-deny"},
   };
   for (const auto& row : table) {
@@ -154,13 +156,33 @@ TEST(Policy, BuiltInListsKnowWhatRunsCode) {
   const struct {
     std::string_view module, name;
   } dangerous[] = {
-      {"os", "system"},        {"posix", "system"},      {"nt", "system"},          {"subprocess", "Popen"},
-      {"builtins", "eval"},    {"builtins", "exec"},     {"__builtin__", "eval"},   {"builtins", "__import__"},
-      {"builtins", "open"},    {"shutil", "os.system"},  {"pickle", "loads"},       {"sys", "modules"},
-      {"importlib", "import_module"}, {"socket", "socket"}, {"ctypes", "CDLL"},     {"types", "FunctionType"},
-      {"marshal", "loads"},    {"runpy", "run_path"},    {"webbrowser", "open"},    {"pty", "spawn"},
-      {"commands", "getoutput"}, {"timeit", "timeit"},   {"code", "interact"},      {"os", "no_such_thing"},
-      {"app.utils", "os.system"}, {"builtins", "str.__subclasses__"}, {"datetime", "sys.modules"},
+      {"os", "system"},
+      {"posix", "system"},
+      {"nt", "system"},
+      {"subprocess", "Popen"},
+      {"builtins", "eval"},
+      {"builtins", "exec"},
+      {"__builtin__", "eval"},
+      {"builtins", "__import__"},
+      {"builtins", "open"},
+      {"shutil", "os.system"},
+      {"pickle", "loads"},
+      {"sys", "modules"},
+      {"importlib", "import_module"},
+      {"socket", "socket"},
+      {"ctypes", "CDLL"},
+      {"types", "FunctionType"},
+      {"marshal", "loads"},
+      {"runpy", "run_path"},
+      {"webbrowser", "open"},
+      {"pty", "spawn"},
+      {"commands", "getoutput"},
+      {"timeit", "timeit"},
+      {"code", "interact"},
+      {"os", "no_such_thing"},
+      {"app.utils", "os.system"},
+      {"builtins", "str.__subclasses__"},
+      {"datetime", "sys.modules"},
   };
   for (const auto& row : dangerous) {
     EXPECT_EQ(truth::builtin_policy().judge(row.module, row.name).cls, CallableClass::kDangerous)

@@ -29,11 +29,15 @@ TEST(PseudoPython, WritesObjectsAsPythonDoes) {
       {"Fnan\nFinf\nF-inf\nF1e300\n", "(nan, inf, -inf, 1e+300)"},
       {"Vit's\nV\"\nV'\"\n", "(\"it's\", '\"', '\\'\"')"},
       {"S'a\\n\\t\\r\\x01\\\\'\n", "('a\\n\\t\\r\\x01\\\\',)"},
-      {"C\x03\0\xff" "a"s, "(b'\\x00\\xffa',)"},
+      {"C\x03\0\xff"
+       "a"s,
+       "(b'\\x00\\xffa',)"},
       {"\x96\x01\0\0\0\0\0\0\0x"s, "(bytearray(b'x'),)"},
       {"V\\u00e9\\U0001f40d\n", "('\xc3\xa9\xf0\x9f\x90\x8d',)"},
       {"N\x85NN\x86", "((None,), (None, None))"},
-      {"](K\x01K\x02" "e", "([1, 2],)"},
+      {"](K\x01K\x02"
+       "e",
+       "([1, 2],)"},
       {"}(S'a'\nNS'b'\n]u", "({'a': None, 'b': []},)"},
       {"\x8f(K\x01\x90", "({1},)"},
       {"(K\x01\x91", "(frozenset({1}),)"},
@@ -68,7 +72,9 @@ TEST(PseudoPython, SharedContainersCostNoMoreThanTheirText) {
   // Sixteen references to a list of sixteen references to …: 16^12 without a bound.
   std::string bomb = "]";
   for (int level = 0; level < 12; ++level) bomb += "](" + std::string("h\x01") + "e";
-  std::string pickle = "]q\x01" "0";
+  std::string pickle =
+      "]q\x01"
+      "0";
   for (char level = 1; level < 13; ++level) {
     pickle += "](";
     for (int i = 0; i < 16; ++i) pickle += std::string("h") + level;
@@ -96,9 +102,14 @@ TEST(PseudoPython, LiteralsAreQuotedAndBounded) {
     size_t max;
     std::string_view want;
   } table[] = {
-      {"", false, 10, "''"},           {"", true, 10, "b''"},         {"abcdef", false, 3, "'abc…'"},
-      {"a'b", false, 10, "\"a'b\""},   {"a'\"b", false, 10, "'a\\'\"b'"}, {"\x7f", false, 10, "'\\x7f'"},
-      {"\xff", true, 10, "b'\\xff'"}, {"\xc3\xa9", false, 10, "'\xc3\xa9'"},
+      {"", false, 10, "''"},
+      {"", true, 10, "b''"},
+      {"abcdef", false, 3, "'abc…'"},
+      {"a'b", false, 10, "\"a'b\""},
+      {"a'\"b", false, 10, "'a\\'\"b'"},
+      {"\x7f", false, 10, "'\\x7f'"},
+      {"\xff", true, 10, "b'\\xff'"},
+      {"\xc3\xa9", false, 10, "'\xc3\xa9'"},
   };
   for (const auto& row : table) EXPECT_EQ(python_literal(row.text, row.bytes, row.max), row.want);
 }

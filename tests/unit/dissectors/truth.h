@@ -50,7 +50,8 @@ inline std::vector<std::string> words(const std::string& text) {
 inline std::string from_hex(std::string_view hex) {
   std::string out;
   const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) out.push_back(static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1])));
+  for (size_t i = 0; i + 1 < hex.size(); i += 2)
+    out.push_back(static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1])));
   return out;
 }
 
@@ -86,7 +87,7 @@ inline std::string from_base64(std::string_view text) {
 }
 
 inline const Policy& builtin_policy() {
-  static const Policy& policy = [] () -> const Policy& {
+  static const Policy& policy = []() -> const Policy& {
     static Policy made;
     add_builtin_policy(made);
     return made;

@@ -103,8 +103,8 @@ TEST(Console, EndsWithListenersAndSummary) {
   open.head.flow.responder = sample::endpoint(1, 6000);
   open.head.auth = AuthState::kNone;
   open.head.digest = Digest::kNone;
-  const std::string text = replayed({sample::alert(), sample::listener(), open, low, low, end, sample::stats()},
-                                    {"a.pcap", "b.pcap"});
+  const std::string text =
+      replayed({sample::alert(), sample::listener(), open, low, low, end, sample::stats()}, {"a.pcap", "b.pcap"});
   EXPECT_EQ(text.substr(text.find("\nListeners")),
             "\n"
             "Listeners\n"

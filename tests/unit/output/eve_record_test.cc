@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 
-
 #include "tests/unit/output/sample_records.h"
 
 namespace pickletap {
@@ -258,8 +257,8 @@ TEST(EveSchema, RefusesWhatIsNoEventOfOurs) {
     return line.replace(line.find(from), from.size(), to);
   };
   const std::string lines = changed(alert, "\"severity\":1", "\"severity\":4") +
-                            changed(alert, "\"outcome\"", "\"outcom\"") +
-                            changed(alert, "+0000", "Z") + changed(alert, "\"REDUCE\"", "\"LOAD\"") +
+                            changed(alert, "\"outcome\"", "\"outcom\"") + changed(alert, "+0000", "Z") +
+                            changed(alert, "\"REDUCE\"", "\"LOAD\"") +
                             changed(alert, "\"event_type\":\"alert\"", "\"event_type\":\"stats\"") +
                             changed(flow, "\"reason\":\"fin\"", "\"reason\":1") +
                             changed(flow, ",\"state\":\"closed\"", "") + changed(alert, "posix", "\x80") + "{]\n";

@@ -195,9 +195,14 @@ TEST(Progress, DrawsOnOneLineAndTakesItAway) {
 }
 
 TEST(Progress, WritesSizesForPeople) {
-  const std::pair<uint64_t, const char*> cases[] = {
-      {0, "0 B"}, {1023, "1023 B"}, {1024, "1.0 KiB"}, {1536, "1.5 KiB"}, {10240, "10 KiB"}, {1048575, "1023 KiB"},
-      {uint64_t{3} << 30, "3.0 GiB"}, {UINT64_MAX, "15 EiB"}};
+  const std::pair<uint64_t, const char*> cases[] = {{0, "0 B"},
+                                                    {1023, "1023 B"},
+                                                    {1024, "1.0 KiB"},
+                                                    {1536, "1.5 KiB"},
+                                                    {10240, "10 KiB"},
+                                                    {1048575, "1023 KiB"},
+                                                    {uint64_t{3} << 30, "3.0 GiB"},
+                                                    {UINT64_MAX, "15 EiB"}};
   for (const auto& [bytes, want] : cases) EXPECT_EQ(readable_bytes(bytes), want);
 }
 

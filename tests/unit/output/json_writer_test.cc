@@ -33,14 +33,14 @@ TEST(JsonWriter, ReplacesBrokenUtf8ByMaximalSubparts) {
   } cases[] = {
       {"a\x80z", "a\uFFFDz"},
       {"\xC3", "\uFFFD"},
-      {"\xE2\x82", "\uFFFD"},                          // cut: one
+      {"\xE2\x82", "\uFFFD"},  // cut: one
       {"\xE2\x82z", "\uFFFDz"},
       {"\xF0\x9F\x92", "\uFFFD"},
       {"\xF0\x9F\x92\xF0\x9F\x92\xA9", "\uFFFD\U0001F4A9"},
-      {"\xC0\x80", "\uFFFD\uFFFD"},                    // overlong
+      {"\xC0\x80", "\uFFFD\uFFFD"},  // overlong
       {"\xE0\x80\xAF", "\uFFFD\uFFFD\uFFFD"},
       {"\xF0\x8F\xBF\xBF", "\uFFFD\uFFFD\uFFFD\uFFFD"},
-      {"\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD"},          // a surrogate
+      {"\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD"},  // a surrogate
       {"\xED\xB0\x80", "\uFFFD\uFFFD\uFFFD"},
       {"\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},  // above U+10FFFF
       {"\xF8\x88\x80\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD"},
@@ -109,8 +109,11 @@ TEST(Utf8, PrintsNothingThatATerminalObeys) {
     append_printable(out, text, max);
     return out;
   };
-  EXPECT_EQ(shown("a\x1b]0;x\x07\n\xC2\x9B""1m\xFF\u202E\U000E0041"),
-            R"(a\x1b]0;x\x07\n\x9b1m)" "\uFFFD" R"(\u202e\U000e0041)");
+  EXPECT_EQ(shown("a\x1b]0;x\x07\n\xC2\x9B"
+                  "1m\xFF\u202E\U000E0041"),
+            R"(a\x1b]0;x\x07\n\x9b1m)"
+            "\uFFFD"
+            R"(\u202e\U000e0041)");
   EXPECT_EQ(shown("caf\u00E9", 3), "caf…");
   EXPECT_EQ(shown("caf\u00E9", 4), "caf\u00E9");
 }

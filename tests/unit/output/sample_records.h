@@ -10,12 +10,24 @@
 namespace pickletap::sample {
 
 inline constexpr int64_t kTime = 1'795'255'200'123'456'789;  // 2026-11-21 10:00:00.123456789 UTC
-inline constexpr RuleInfo kExecution{5020001, "pickle.code-execution", Severity::kHigh,
-                                     "loading the pickle runs code", "Attempted Administrator Privilege Gain",
-                                     "CWE-502", "TA0002", "T1059.006", "high"};
-inline constexpr RuleInfo kUnauthenticated{5020101, "exposure.unauthenticated", Severity::kMedium,
+inline constexpr RuleInfo kExecution{5020001,
+                                     "pickle.code-execution",
+                                     Severity::kHigh,
+                                     "loading the pickle runs code",
+                                     "Attempted Administrator Privilege Gain",
+                                     "CWE-502",
+                                     "TA0002",
+                                     "T1059.006",
+                                     "high"};
+inline constexpr RuleInfo kUnauthenticated{5020101,
+                                           "exposure.unauthenticated",
+                                           Severity::kMedium,
                                            "pickles travel on a connection that had no handshake",
-                                           "Potentially Bad Traffic", "CWE-306", "TA0001", "T1190", "high"};
+                                           "Potentially Bad Traffic",
+                                           "CWE-306",
+                                           "TA0001",
+                                           "T1190",
+                                           "high"};
 
 inline Endpoint endpoint(uint8_t last, uint16_t port) {
   Endpoint e;
