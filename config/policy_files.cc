@@ -190,7 +190,9 @@ class PolicyFile {
       } else if (word == "accept") {
         each(value, key + ".accept",
              [&](const std::string& codec, const YAML::Node&) { spec.accept.push_back(codec); });
-      } else if (word != "why" && word != "state" && word != "address" && word != "token" && word != "function") {
+      } else if (word == "function") {
+        spec.slots.push_back({number(value, key + ".function"), -1});
+      } else if (word != "why" && word != "state" && word != "address" && word != "token") {
         fail(field.first, key + "." + word, "no such key in a conditional callable");
       }
     }

@@ -103,15 +103,7 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Valu
     case ArgumentRule::kType:
       if (count != 1) return deny(policy_.default_deny());
       return {};
-    case ArgumentRule::kReconstruct:
-      for (const auto& slot : spec.slots) {
-        const auto cls = argument(args, slot);
-        if (!cls || !cls->is(ValueKind::kGlobal)) continue;
-        const KnownCallable& known = log_.callable(*cls);
-        if (known.judgement.cls != CallableClass::kUnknown) continue;  // a dangerous one stands as a reference
-        return {true, PickleRule::kUnknownCall, nullptr, known.full_name()};
-      }
-      return {};
+    case ArgumentRule::kReconstruct: return judge_classes(args, spec);
     case ArgumentRule::kCalls:
       if (count < spec.min_arguments) return {};
       for (const auto& slot : spec.slots) {
@@ -124,15 +116,14 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Valu
             function->is(ValueKind::kGlobal) && log_.callable(*function).judgement.cls == CallableClass::kConditional;
         if (conditional) {
           const ArgumentRule inner = log_.callable(*function).judgement.arguments->rule;
-          if (inner == ArgumentRule::kGetattr || inner == ArgumentRule::kCalls) return deny(policy_.indirect_call());
+          const bool calls_again = inner == ArgumentRule::kGetattr || inner == ArgumentRule::kCalls ||
+                                   inner == ArgumentRule::kReconstruct || inner == ArgumentRule::kNamedType ||
+                                   inner == ArgumentRule::kProxy;
+          if (calls_again) return deny(policy_.indirect_call());
           continue;
         }
         CallVerdict verdict = judge_call(*function, Value(ValueKind::kEmptyTuple), offset);
-        if (!verdict.finding) continue;
-        if (verdict.subject.empty() && function->is(ValueKind::kGlobal)) {
-          verdict.subject = log_.callable(*function).full_name();
-        }
-        return verdict;
+        if (verdict.finding) return named(std::move(verdict), *function);
       }
       return {};
     case ArgumentRule::kDataOnly:
@@ -158,9 +149,57 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Valu
     case ArgumentRule::kPartial:  // what it holds stands as a reference, and is judged as one
     case ArgumentRule::kBounded:
     case ArgumentRule::kConnects: return {};
-    case ArgumentRule::kProxy: return judge_exposed(args);
+    case ArgumentRule::kProxy: {
+      const auto function = spec.slots.empty() ? std::nullopt : argument(args, spec.slots.front());
+      const bool is_call = function && may_be_callable(*function) && !has_rule(*function, ArgumentRule::kProxy);
+      if (is_call) {
+        CallVerdict verdict = judge_call(*function, Value(ValueKind::kLost), offset);
+        if (verdict.finding) return named(std::move(verdict), *function);
+      }
+      return judge_exposed(args);
+    }
   }
   return {};
+}
+
+/// The verdict on calling `callee` where something else calls it.
+CallVerdict CallJudge::named(CallVerdict verdict, Value callee) const {
+  if (verdict.subject.empty() && callee.is(ValueKind::kGlobal)) verdict.subject = log_.callable(callee).full_name();
+  return verdict;
+}
+
+// copyreg._reconstructor(cls, base, state) makes an instance without cls.__init__, but calls base.__init__ with the
+// state, unless the base is `object` (CPython 3.13 Lib/copyreg.py). The gravest verdict counts.
+CallVerdict CallJudge::judge_classes(Value args, const ArgumentSpec& spec) {
+  CallVerdict unknown;
+  const auto judge = [&](Value cls, bool is_base) -> CallVerdict {
+    if (cls.is(ValueKind::kLost)) return deny(policy_.unresolved());
+    if (!cls.is(ValueKind::kGlobal)) return {};
+    const Judgement judgement = log_.callable(cls).judgement;
+    switch (judgement.cls) {
+      case CallableClass::kSafe:
+      case CallableClass::kConditional: return {};
+      case CallableClass::kNewOnly: return is_base ? deny(policy_.default_deny()) : CallVerdict{};
+      case CallableClass::kReferenceOnly: return deny(policy_.default_deny());
+      case CallableClass::kDangerous: log_.mark_called(cls); return deny(*judgement.category);
+      case CallableClass::kUnknown: break;
+    }
+    if (!unknown.finding) unknown = named({true, PickleRule::kUnknownCall, nullptr, {}}, cls);
+    return {};
+  };
+  for (const auto& slot : spec.slots) {
+    const auto value = argument(args, slot);
+    if (!value) continue;
+    const bool is_base = &slot != &spec.slots.front();
+    const bool is_list = value->is(ValueKind::kTuple) || value->is(ValueKind::kList);
+    const auto items = is_list ? store_.items(*value) : std::nullopt;
+    if (is_list && (!items || items->kept.size() < items->total)) return deny(policy_.unresolved());
+    const std::span<const Value> classes = items ? items->kept : std::span(&*value, 1);
+    for (const Value cls : classes) {
+      if (CallVerdict verdict = judge(cls, is_base); verdict.finding) return named(std::move(verdict), cls);
+    }
+  }
+  return unknown;
 }
 
 // AutoProxy formats the exposed names into source and runs it (CPython 3.13 Lib/multiprocessing/managers.py

@@ -46,6 +46,8 @@ class CallJudge {
   CallVerdict by_arguments(Value callee, const ArgumentSpec& spec, Value args, uint64_t offset);
   bool has_rule(Value callee, ArgumentRule rule) const;
   CallVerdict judge_exposed(Value args) const;
+  CallVerdict judge_classes(Value args, const ArgumentSpec& spec);
+  CallVerdict named(CallVerdict verdict, Value callee) const;
   CallVerdict deny(const PolicyCategory& category, std::string subject = {}) const;
   std::optional<Value> argument(Value args, const ArgumentSpec::Slot& slot) const;
   std::optional<std::string_view> text_argument(Value args, unsigned index) const;

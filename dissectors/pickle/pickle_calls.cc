@@ -57,7 +57,9 @@ void PickleMachine::step_call(const Op& op) {
       const Value callee = pop();
       // Shown as one argument list; the keywords come last.
       std::vector<Value> all;
-      if (const auto items = store_.items(args)) all.assign(items->kept.begin(), items->kept.end());
+      const auto positional = store_.items(args);
+      if (!positional) return call(callee, Value(ValueKind::kLost), op);
+      all.assign(positional->kept.begin(), positional->kept.end());
       const auto pairs = store_.items(keywords);
       if (!pairs || pairs->total > 0) all.push_back(keywords);
       return call(callee, store_.add_container(ValueKind::kTuple, all), op);

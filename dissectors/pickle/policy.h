@@ -40,7 +40,7 @@ enum class ArgumentRule : uint8_t {
   kCodec,
   kBounded,    ///< harmless but for its cost
   kConnects,   ///< makes the receiver connect to an address in the arguments
-  kProxy,      ///< as kConnects, for managers' proxies
+  kProxy,      ///< as kConnects, for managers' proxies; the slot, if any, names the function that makes one
   kNamedType,  ///< returns the member of module `types` that the first argument names
 };
 

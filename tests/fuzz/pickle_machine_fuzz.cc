@@ -1,7 +1,5 @@
 // One pickle, whole and in pieces of the size the first byte says: the same report, within its bounds.
-#include <algorithm>
 #include <cstdlib>
-#include <string>
 
 #include "config/policy_files.h"
 #include "dissectors/pickle/pickle_machine.h"
@@ -9,30 +7,27 @@
 using namespace pickletap;
 
 static std::string judge(ByteSpan bytes, size_t piece) {
-  static const Policy& policy = [&]() -> const Policy& {
-    static Policy built;
-    add_builtin_policy(built);
-    return built;
-  }();
-  static const DissectorLimits limits{
-      .pickle_stack_values = 512, .pickle_memo_entries = 256, .pickle_text_bytes = 16384};
+  static Policy policy;
+  if (policy.size() == 0) add_builtin_policy(policy);
+  static const DissectorLimits limits{1 << 30, 128, 64, 32, 8192};
   static PickleMachine machine(policy, limits);
   machine.begin(bytes.size());
   for (size_t at = 0; at < bytes.size(); at += piece)
-    machine.feed(bytes.subspan(at, std::min(piece, bytes.size() - at)));
+    machine.feed(bytes.subspan(at).first(std::min(piece, bytes.size() - at)));
   machine.finish();
-  const PickleReport report = machine.report(true);
-  if (report.program.size() > PickleReport::kMaxProgramText || report.calls.size() > PickleReport::kMaxCalls)
-    std::abort();
-  std::string text = report.program + std::to_string(report.length) + std::string(report.end_reason);
-  for (const auto& name : report.globals) text += name;
-  for (const auto& finding : report.findings) text += finding.callable + finding.reason;
-  return text;
+  const PickleReport r = machine.report(true);
+  const bool bounded = r.program.size() <= PickleReport::kMaxProgramText && r.calls.size() <= PickleReport::kMaxCalls &&
+                       r.findings.size() <= PickleReport::kMaxFindings && r.globals.size() <= PickleReport::kMaxGlobals;
+  if (!bounded || machine.store().memory_bytes() > limits.pickle_text_bytes || r.length > bytes.size()) std::abort();
+  std::string text =
+      r.program + "|" + std::to_string(r.length) + std::string(r.end_reason) + std::to_string(r.trailing_bytes);
+  for (const auto& name : r.globals) text += name;
+  for (const auto& call : r.calls) text += call.callable + call.args + std::to_string(call.offset);
+  for (const auto& finding : r.findings) text += finding.callable + finding.reason + std::to_string(finding.offset);
+  return text + (machine.called_by_name() ? "c" : "") + (machine.is_typical() ? "t" : "");
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size < 2) return 0;
-  const ByteSpan bytes(data + 1, size - 1);
-  if (judge(bytes, bytes.size()) != judge(bytes, data[0] % 16 + 1U)) std::abort();
+  if (size >= 2 && judge({data + 1, size - 1}, size) != judge({data + 1, size - 1}, data[0] % 16 + 1U)) std::abort();
   return 0;
 }

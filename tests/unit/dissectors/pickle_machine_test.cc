@@ -231,6 +231,47 @@ TEST(PickleMachine, ArgumentsThatAreNoTupleAreNotReadAsOne) {
   }
 }
 
+// The class that _reconstructor gets for a base is called with the state (Lib/copyreg.py).
+TEST(PickleMachine, ClassesAndFunctionsInArgumentsAreJudgedAsTheyAreUsed) {
+  const std::string reconstruct = "ccopy_reg\n_reconstructor\n(";
+  const std::string object = "c__builtin__\nobject\n";
+  const std::string popen = "csubprocess\nPopen\n";
+  const std::string message = "cemail.message\nMessage\n";  // harmless when built without __init__
+  const std::string proxy = "cmultiprocessing.managers\nRebuildProxy\n(";
+  const std::string dict_proxy = "cmultiprocessing.managers\nDictProxy\n";
+  const struct {
+    const char* story;
+    std::string pickle;
+    std::string_view want;
+  } table[] = {
+      {"a command by its base", reconstruct + popen + popen + "(S'id'\nltR.", "code-execution subprocess.Popen"},
+      {"a dangerous class, not called", reconstruct + popen + object + "NtR.", "code-execution subprocess.Popen"},
+      {"a class of the user's", reconstruct + "capp\nCls\n" + object + "NtR.", "unknown-call app.Cls"},
+      {"an unknown base", reconstruct + "capp\nCls\ncapp\nBase\nS'x'\ntR.", "unknown-call app.Cls"},
+      {"built without __init__", reconstruct + message + object + "NtR.", ""},
+      {"its __init__ is called", reconstruct + message + message + "S'x'\ntR.", "code-execution email.message.Message"},
+      {"a list of the user's", reconstruct + "cdatetime\ndate\nc__builtin__\nlist\n(ltR.", ""},
+      {"a function for a class", reconstruct + "cos.path\njoin\n" + object + "NtR.", "code-execution os.path.join"},
+      {"many bases", "cemail.headerregistry\n_reconstruct_header\n(S'x'\n(" + popen + "tS'id'\ntR.",
+       "code-execution subprocess.Popen"},
+      {"mapped", "c__builtin__\nmap\n(ccopy_reg\n_reconstructor\n(l(l(ltR.", "code-execution builtins.map"},
+      {"a proxy", proxy + dict_proxy + "NS'pickle'\n}tR.", ""},
+      {"a proxy of the user's", proxy + "capp\nMyProxy\nNS'pickle'\n}tR.", "unknown-call app.MyProxy"},
+      {"a function for a proxy", proxy + "cos\nsystem\nS'id'\nS'pickle'\n}tR.", "code-execution os.system"},
+      {"arguments that were computed", "c__builtin__\niter\nc__builtin__\ntuple\n((ltR}\x92.",
+       "code-execution builtins.iter"},
+  };
+  for (const auto& row : table) {
+    const Reading reading(row.pickle);
+    const std::string found = findings_of(reading.report);
+    if (row.want.empty()) {
+      EXPECT_EQ(found, "") << row.story;
+    } else {
+      EXPECT_TRUE(found.starts_with(row.want)) << row.story << ": " << found;
+    }
+  }
+}
+
 TEST(PickleMachine, ArgumentsThatWereComputedAreTakenForTheWorst) {
   const std::string computed = "c__builtin__\ntuple\n((lp0\ntR";
   for (const std::string callee : {"c__builtin__\ngetattr\n", "cfunctools\nreduce\n", "ccopy_reg\n_reconstructor\n",

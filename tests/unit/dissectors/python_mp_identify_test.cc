@@ -114,9 +114,10 @@ TEST(PythonMpIdentify, RandomBytesAreNeverOurs) {
 
 TEST(PythonMpIdentify, RandomWordsAreNeverOurs) {
   static constexpr std::string_view kWords[] = {
-      "Mme. ",  "No. 5\n", "I am ", "Name:", "] ",           "(ok) ", "Feb. ", "{}",   "null",     "cannot ",
-      "Kim. ",  "Sir ",    "List\n", "value ", "Version 2\n", ".",     "Unix ", "0",    "put 1\n",  "get 1\n",
-      "global warming\n", "String 'x'\n"};
+      "Mme. ",       "No. 5\n", "I am ",   "Name:", "] ",      "(ok) ",   "Feb. ",
+      "{}",          "null",    "cannot ", "Kim. ", "Sir ",    "List\n",  "value ",
+      "Version 2\n", ".",       "Unix ",   "0",     "put 1\n", "get 1\n", "global warming\n",
+      "String 'x'\n"};
   for (uint32_t seed = 0; seed < 3000; ++seed) {
     std::mt19937 random(seed);
     Conversation talk;

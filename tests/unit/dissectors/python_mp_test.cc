@@ -164,7 +164,7 @@ TEST(PythonMp, MalformedPicklesAreTold) {
     bool want;
   } table[] = {
       {truth::harmless(), false}, {"\x80\x04]", true},   {"\x80\x04].rest", true},  {"\x80\x04]\xff", true},
-      {"\x80\x06]", false},        {"just bytes", false}, {"cos\nsystem\n)R", true}, {"I1\n.rest", false},
+      {"\x80\x06]", false},       {"just bytes", false}, {"cos\nsystem\n)R", true}, {"I1\n.rest", false},
   };
   for (const auto& row : table) {
     Conversation talk;
