@@ -29,10 +29,6 @@ CallVerdict CallJudge::deny(const PolicyCategory& category, std::string subject)
   return {true, category.rule, &category, std::move(subject)};
 }
 
-bool is_takeover_name(std::string_view name) {
-  return name == "__setstate__" || name == "__reduce_ex__" || name == "__reduce__" || name == "__class__";
-}
-
 std::optional<Value> CallJudge::argument(Value args, const ArgumentSpec::Slot& slot) const {
   const auto items = store_.items(args);
   if (!items || slot.argument >= items->kept.size()) return std::nullopt;
@@ -115,11 +111,7 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Valu
         const bool conditional =
             function->is(ValueKind::kGlobal) && log_.callable(*function).judgement.cls == CallableClass::kConditional;
         if (conditional) {
-          const ArgumentRule inner = log_.callable(*function).judgement.arguments->rule;
-          const bool calls_again = inner == ArgumentRule::kGetattr || inner == ArgumentRule::kCalls ||
-                                   inner == ArgumentRule::kReconstruct || inner == ArgumentRule::kNamedType ||
-                                   inner == ArgumentRule::kProxy;
-          if (calls_again) return deny(policy_.indirect_call());
+          if (calls_again(*function)) return deny(policy_.indirect_call());
           continue;
         }
         CallVerdict verdict = judge_call(*function, Value(ValueKind::kEmptyTuple), offset);
@@ -130,6 +122,8 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, Valu
       for (size_t i = 0; items && i < items->kept.size(); ++i) {
         const Value value = items->kept[i];
         if (value.is(ValueKind::kLost)) return deny(policy_.unresolved());
+        // What holds a callable may call it: the factory of a defaultdict, for a key it does not have.
+        if (acts_for_another(value)) return deny(policy_.indirect_call());
         if (!value.is(ValueKind::kGlobal)) continue;
         const KnownCallable& known = log_.callable(value);
         if (known.judgement.cls == CallableClass::kDangerous) return deny(*known.judgement.category, known.full_name());
@@ -177,8 +171,8 @@ CallVerdict CallJudge::judge_classes(Value args, const ArgumentSpec& spec) {
     if (!cls.is(ValueKind::kGlobal)) return {};
     const Judgement judgement = log_.callable(cls).judgement;
     switch (judgement.cls) {
-      case CallableClass::kSafe:
-      case CallableClass::kConditional: return {};
+      case CallableClass::kSafe: return {};
+      case CallableClass::kConditional: return calls_again(cls) ? deny(policy_.indirect_call()) : CallVerdict{};
       case CallableClass::kNewOnly: return is_base ? deny(policy_.default_deny()) : CallVerdict{};
       case CallableClass::kReferenceOnly: return deny(policy_.default_deny());
       case CallableClass::kDangerous: log_.mark_called(cls); return deny(*judgement.category);
@@ -247,6 +241,21 @@ bool CallJudge::has_rule(Value callee, ArgumentRule rule) const {
   if (!callee.is(ValueKind::kGlobal)) return false;
   const Judgement& judgement = log_.callable(callee).judgement;
   return judgement.cls == CallableClass::kConditional && judgement.arguments->rule == rule;
+}
+
+/// One that in its turn calls, or makes, what its arguments name; where those are not known, nobody knows what.
+bool CallJudge::calls_again(Value callee) const {
+  return has_rule(callee, ArgumentRule::kGetattr) || has_rule(callee, ArgumentRule::kCalls) ||
+         has_rule(callee, ArgumentRule::kReconstruct) || has_rule(callee, ArgumentRule::kNamedType) ||
+         has_rule(callee, ArgumentRule::kProxy);
+}
+
+bool CallJudge::acts_for_another(Value value) const {
+  if (!value.is(ValueKind::kResult)) return false;
+  const KnownCallable* made_by = log_.result(value).callable;
+  if (made_by == nullptr || made_by->judgement.cls != CallableClass::kConditional) return false;
+  const ArgumentRule rule = made_by->judgement.arguments->rule;
+  return rule == ArgumentRule::kPartial || rule == ArgumentRule::kAccessor || rule == ArgumentRule::kCalls;
 }
 
 bool CallJudge::makes_bound_method(Value callee) const { return has_rule(callee, ArgumentRule::kGetattr); }

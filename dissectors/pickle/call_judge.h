@@ -14,7 +14,10 @@
 namespace pickletap {
 
 /// An attribute that the unpickler, or pickling again, would call.
-bool is_takeover_name(std::string_view name);
+inline bool is_takeover_name(std::string_view name) {
+  return name.starts_with("__") &&
+         (name == "__setstate__" || name == "__reduce_ex__" || name == "__reduce__" || name == "__class__");
+}
 
 /// What a pickle showed of such names so far.
 struct TakeoverSigns {
@@ -48,6 +51,8 @@ class CallJudge {
   CallVerdict judge_exposed(Value args) const;
   CallVerdict judge_classes(Value args, const ArgumentSpec& spec);
   CallVerdict named(CallVerdict verdict, Value callee) const;
+  bool calls_again(Value callee) const;
+  bool acts_for_another(Value value) const;
   CallVerdict deny(const PolicyCategory& category, std::string subject = {}) const;
   std::optional<Value> argument(Value args, const ArgumentSpec::Slot& slot) const;
   std::optional<std::string_view> text_argument(Value args, unsigned index) const;

@@ -1,8 +1,9 @@
 #include "dissectors/pickle/memo.h"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
-#include <string>
+#include <system_error>
 
 #include "dissectors/pickle/literals.h"
 
@@ -25,16 +26,17 @@ void PickleMemo::reset(uint32_t direct_entries) {
 }
 
 std::optional<PickleMemo::Key> PickleMemo::parse_key(std::string_view line) {
-  const auto number = parse_memo_index(line);
-  if (number && *number < kWord) {
-    const bool plain = line == std::to_string(*number);
-    return Key{*number, plain ? Form::kText : Form::kOther, true};
-  }
+  // As every pickler writes it.
+  uint64_t plain = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), plain);
+  const bool whole = error == std::errc() && end == line.data() + line.size() && (line[0] != '0' || line.size() == 1);
+  if (whole && plain < kWord) return Key{plain, Form::kText, true};
+  if (const auto number = parse_memo_index(line); number && *number < kWord) return Key{*number, Form::kOther, true};
   if (line.empty()) return std::nullopt;
   return Key{kWord | std::hash<std::string_view>{}(line), Form::kOther, false};
 }
 
-void PickleMemo::put(uint64_t index, Value value, Form form) {
+void PickleMemo::put_slowly(uint64_t index, Value value, Form form) {
   forms_ |= static_cast<unsigned>(form);
   // Text keys and numbers apart, or spellings apart: Python 2.7 still has the older value, too.
   const bool mixed = forms_ != static_cast<unsigned>(Form::kBinary) && forms_ != static_cast<unsigned>(Form::kText);
@@ -49,11 +51,6 @@ void PickleMemo::put(uint64_t index, Value value, Form form) {
   }
   if (direct_[index].is(ValueKind::kOmitted)) ++used_;
   direct_[index] = value;
-}
-
-void PickleMemo::memoize(Value value) {
-  unreliable_ = unreliable_ || count_uncertain_;
-  put(used_, value, Form::kBinary);
 }
 
 void PickleMemo::put_far(uint64_t index, Value value) {
@@ -95,15 +92,13 @@ void PickleMemo::count_far(uint64_t index) {
   while (!far_sparse_.empty() && far_sparse_.erase(far_dense_end_) > 0) ++far_dense_end_;
 }
 
-std::optional<Value> PickleMemo::get(uint64_t index) const {
+Value PickleMemo::find_slowly(uint64_t index) const {
   if (unreliable_) return Value(ValueKind::kLost);
-  if (index < direct_limit_) {
-    if (index >= direct_.size() || direct_[index].is(ValueKind::kOmitted)) return std::nullopt;
-    return direct_[index];
-  }
+  const Value nothing(ValueKind::kOmitted);
+  if (index < direct_limit_) return nothing;
   if (const auto known = far_.find(index); known != far_.end()) return known->second;
   const bool there = index < far_dense_end_ || far_sparse_.contains(index);
-  if (!there && !count_uncertain_ && !(index >= kWord && lost_callables_)) return std::nullopt;
+  if (!there && !count_uncertain_ && !(index >= kWord && lost_callables_)) return nothing;
   return Value(lost_callables_ ? ValueKind::kLost : ValueKind::kForgotten);
 }
 

@@ -27,11 +27,26 @@ class PickleMemo {
   static constexpr size_t kMaxFar = 4096;  ///< callables, results and holes remembered beyond the direct entries, each
 
   void reset(uint32_t direct_entries);
-  void put(uint64_t index, Value value, Form form);
+  void put(uint64_t index, Value value, Form form) {
+    if (index >= direct_.size() || forms_ != static_cast<unsigned>(form) || form == Form::kOther) {
+      return put_slowly(index, value, form);
+    }
+    if (direct_[index].is(ValueKind::kOmitted)) ++used_;
+    direct_[index] = value;
+  }
   /// MEMOIZE: at the number of entries there are.
-  void memoize(Value value);
-  /// Nothing when no such entry was put.
-  std::optional<Value> get(uint64_t index) const;
+  void memoize(Value value) {
+    unreliable_ = unreliable_ || count_uncertain_;
+    put(used_, value, Form::kBinary);
+  }
+  /// kOmitted when no such entry was put.
+  Value find(uint64_t index) const {
+    return unreliable_ || index >= direct_.size() ? find_slowly(index) : direct_[index];
+  }
+  std::optional<Value> get(uint64_t index) const {
+    const Value value = find(index);
+    return value.is(ValueKind::kOmitted) ? std::nullopt : std::optional(value);
+  }
   /// This text was used as a name, and will be again.
   void keep_name(Value text);
   bool empty() const { return used_ == 0; }
@@ -48,6 +63,8 @@ class PickleMemo {
   static constexpr uint64_t kWord = uint64_t{1} << 63;  // keys that are no numbers: their hash
   static constexpr size_t kMaxNames = 256;
 
+  void put_slowly(uint64_t index, Value value, Form form);
+  Value find_slowly(uint64_t index) const;
   void put_far(uint64_t index, Value value);
   void count_far(uint64_t index);
 

@@ -79,7 +79,10 @@ class PickleMachine {
 
   // stack
   size_t fence() const { return marks_.empty() ? 0 : marks_.back(); }
-  void push(Value value);
+  void push(Value value) {
+    if (stack_.size() >= limits_.pickle_stack_values) collapse();
+    stack_.push_back(value);
+  }
   void collapse();
   void let_go_below(size_t position);
   void let_go_marks();

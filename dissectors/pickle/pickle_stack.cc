@@ -16,11 +16,6 @@ constexpr size_t kKeepAboveMark = ValueStore::kMaxItems;
 
 }  // namespace
 
-void PickleMachine::push(Value value) {
-  if (stack_.size() >= limits_.pickle_stack_values) collapse();
-  stack_.push_back(value);
-}
-
 // Lets go of the middle of a long run of values: those right above the last MARK (a container keeps its first items)
 // and the latest ones stay. What was let go is one kOmitted entry that knows how many they were.
 void PickleMachine::collapse() {
@@ -159,9 +154,9 @@ void PickleMachine::memo_put(uint64_t index, PickleMemo::Form form) {
 }
 
 void PickleMachine::memo_get(uint64_t index) {
-  const auto value = memo_.get(index);
-  if (!value) return refuse("memo value not found");
-  push(*value);
+  const Value value = memo_.find(index);
+  if (value.is(ValueKind::kOmitted)) return refuse("memo value not found");
+  push(value);
 }
 
 void PickleMachine::memo_by_text(const Op& op) {

@@ -29,12 +29,15 @@ def install():
     import posix
     system = Recorder("system")
     os.system = posix.system = system
-    subprocess.getoutput = subprocess.Popen = subprocess.call = Recorder("subprocess")
+    subprocess.getoutput = subprocess.call = Recorder("subprocess")
+    popen = Recorder("Popen")
+    subprocess.Popen = type("Popen", (object,), {"__init__": lambda self, *args, **kwargs: popen(*args, **kwargs)})
     if sys.version_info[0] == 2:
         import commands
         commands.getoutput = Recorder("getoutput")
     lab = type(os)("lab")
     lab.TEXT, lab.CONFIG, lab.call_it = "os", {}, lambda function, *args: function(*args)
+    lab.proxy = lambda token, serializer, incref=True, **kwds: os.system(token)
     lab.Box = type("Box", (object,), {"__module__": "lab"})
     lab.os = os
     for i in range(1100):
@@ -190,6 +193,21 @@ def pickles():
     yield "names-1100", names + SYSTEM + CALL + b"."
     yield "names-1100-then-two-conditional", b"\x80\x02" + names + b"c__builtin__\nfilter\nq\x000cfunctools\npartial\nq\x010" + \
         b"c__builtin__\nlist\n(h\x00(" + ATTR + b"(clab\nos\n" + string(b"system") + b"tR" + b"(" + ARG + b"ltRtR."
+    partial = b"cfunctools\npartial\n(" + SYSTEM + ARG + b"tR"
+    yield "partial-called", partial + b")R."
+    yield "factory-called-by-an-item", b"c_operator\ngetitem\n(ccollections\ndefaultdict\n(" + partial + b"tRN" + b"tR."
+    yield "method-called-by-an-item", b"c_operator\ngetitem\n(ccollections\ndefaultdict\n(ctypes\nMethodType\n(" + \
+        SYSTEM + ARG + b"tRtRNtR."
+    yield "map-by-newobj", b"c__builtin__\nlist\n(ccopy_reg\n__newobj__\n(c__builtin__\nfilter\n" + SYSTEM + b"(" + ARG + \
+        b"ltRtR."
+    yield "map-of-an-attribute-by-newobj", P4 + b"cbuiltins\nlist\n(ccopyreg\n__newobj__\n(cbuiltins\nmap\n" + ATTR4 + \
+        b"(clab\nos\n" + string(b"system") + b"tR(" + ARG + b"ltRtR."
+    yield "base-called", b"ccopy_reg\n_reconstructor\n(csubprocess\nPopen\ncsubprocess\nPopen\n(" + ARG + b"ltR."
+    yield "methodcaller-mapped", P4 + b"cbuiltins\nlist\n(cbuiltins\nmap\n(coperator\nmethodcaller\n(" + \
+        string(b"system") + ARG + b"tR(clab\nos\nltRtR."
+    yield "iterator-until", b"c__builtin__\nlist\n(c__builtin__\niter\n(" + partial + b"I0\ntRtR."
+    yield "reduce-of-reduce", b"cfunctools\nreduce\n(cfunctools\nreduce\n((" + SYSTEM + b"(" + ARG + b"I1\nlltR."
+    yield "rebuilt-proxy", b"cmultiprocessing.managers\nRebuildProxy\n(clab\nproxy\n" + ARG + b"N}tR."
     yield "pool-task-reference", P4 + SYSTEM + ARG + b"\x85\x86."
     yield "extension-code", b"\x82\x05" + CALL + b"."
     yield "persistent-id", b"Pos.system\n" + CALL + b"."

@@ -212,7 +212,9 @@ def write(name, lines):
 
 
 def make(pythons):
-    parts = [json.loads(subprocess.check_output([p, os.path.abspath(__file__), "part"])) for p in pythons]
+    environment = dict(os.environ, PYTHONHASHSEED="0", TZ="UTC")
+    parts = [json.loads(subprocess.check_output([p, os.path.abspath(__file__), "part"], env=environment))
+             for p in pythons]
     joined = lambda key: [line for one in parts for line in one[key]]
     write("opcodes.txt", parts[-1]["opcodes"])
     write("ops.txt", ["%s %s" % pair for pair in unique(joined("ops"))])
