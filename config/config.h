@@ -14,14 +14,23 @@ namespace pickletap {
 struct EventTypes {
   bool alert = true, listener = true, stats = true;
   bool python_mp = false, flow = false, anomaly = false;
+  friend bool operator==(const EventTypes&, const EventTypes&) = default;
 };
+inline constexpr EventTypes kAlertsOnly{true, false, false, false, false, false};
+inline constexpr size_t kMaxInterfaces = 64;
+inline constexpr uint32_t kMaxWorkers = 64;
 
 struct Config {
   struct {
     std::string name;  ///< `sensor` and `host` of every event; the host name when empty
   } sensor;
   struct {
-    std::string filter;  ///< BPF, as tcpdump takes it
+    std::vector<std::string> interfaces;  ///< live capture; at most kMaxInterfaces
+    std::string filter;                   ///< BPF, as tcpdump takes it
+    uint32_t snaplen_bytes = 262144;      ///< 64 … 262,144; what is longer is cut and counted
+    uint32_t buffer_bytes = 64U << 20;    ///< the kernel's ring, each worker; 1 MiB … 1 GiB
+    uint32_t workers = 1;                 ///< threads an interface; 1 … kMaxWorkers
+    bool promiscuous = true;
   } capture;
   struct {
     uint64_t memory_bytes = 256U << 20;        ///< for streams out of order, all flows together: a quarter of it
@@ -44,9 +53,69 @@ struct Config {
     int severity = 0;  ///< 0: as in the catalogue
   };
   std::map<std::string, Rule> rules;  ///< by rule name
+  struct Eve {
+    std::string file = "/var/log/pickletap/eve.json";  ///< of `run` only; empty: none
+    EventTypes types;
+    uint64_t rotate_bytes = 0;       ///< 0: not by size
+    uint32_t rotate_interval_s = 0;  ///< 0: not by time
+    uint32_t rotate_keep = 7;        ///< old files kept: eve.json.1 … eve.json.7
+  };
+  struct Syslog {
+    std::string address;  ///< "unix:///dev/log", "udp://HOST[:514]", "tcp://HOST[:601]"; empty: none
+    std::string facility = "daemon";
+    EventTypes types = kAlertsOnly;
+  };
+  struct Socket {
+    std::string path;  ///< of a Unix stream socket that somebody listens on; empty: none
+    EventTypes types;
+  };
+  struct Redis {
+    std::string address;        ///< "HOST[:6379]", "[::1]:6379" or "unix:///path"; empty: none
+    std::string mode = "list";  ///< list (RPUSH), publish or stream (XADD)
+    std::string key = "pickletap";
+    std::string username, password_file;
+    uint32_t database = 0;
+    uint64_t stream_max_entries = 1'000'000;  ///< XADD MAXLEN ~; 0: none
+    EventTypes types;
+  };
   struct {
-    EventTypes eve_types;
+    Eve eve;
+    Syslog syslog;
+    Socket socket;
+    Redis redis;
+    uint64_t queue_bytes = 16U << 20;  ///< each output; what comes while it is full is dropped and counted
+    uint32_t flush_bytes = 64U << 10;  ///< written at once when this much waits …
+    uint32_t flush_interval_ms = 20;   ///< … or the first line waited this long
+    uint32_t stats_interval_s = 60;    ///< between two `stats` events of the daemon; 0: only at its end
   } outputs;
+  struct {
+    std::string listen = "127.0.0.1:9502";   ///< "ADDRESS:PORT", "[::1]:PORT"; empty: no HTTP
+    std::vector<std::string> allowed_hosts;  ///< names the Host header may have beside addresses and localhost
+    uint32_t max_connections = 64;
+  } http;
+  struct {
+    std::string level = "info";  ///< debug, info, warning or error; of `run`
+  } logging;
+  struct {
+    std::string user = "pickletap";  ///< who the daemon becomes when started as root
+    bool seccomp = true, landlock = true;
+  } sandbox;
 };
+
+/// What at least one output wants.
+inline EventTypes wanted_types(const Config& config) {
+  EventTypes all{false, false, false, false, false, false};
+  const auto& outputs = config.outputs;
+  for (const EventTypes* one :
+       {&outputs.eve.types, &outputs.syslog.types, &outputs.socket.types, &outputs.redis.types}) {
+    all.alert |= one->alert;
+    all.listener |= one->listener;
+    all.stats |= one->stats;
+    all.python_mp |= one->python_mp;
+    all.flow |= one->flow;
+    all.anomaly |= one->anomaly;
+  }
+  return all;
+}
 
 }  // namespace pickletap

@@ -22,6 +22,7 @@ constexpr Unit kSizes[] = {{"TiB", uint64_t{1} << 40},
                            {"MB", 1'000'000},
                            {"kB", 1'000}};
 constexpr Unit kDurations[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+constexpr Unit kShortDurations[] = {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
 
 std::optional<uint64_t> parse_with_unit(std::string_view text, std::span<const Unit> units, bool bare_number) {
   const size_t digits = std::min(text.find_first_not_of("0123456789_"), text.size());
@@ -77,11 +78,19 @@ std::optional<uint64_t> parse_count(std::string_view text) {
 
 std::optional<uint64_t> parse_size(std::string_view text) { return parse_with_unit(text, kSizes, true); }
 
-std::optional<uint64_t> parse_duration(std::string_view text) { return parse_with_unit(text, kDurations, false); }
+std::optional<uint64_t> parse_duration(std::string_view text) {
+  return parse_with_unit(text, kDurations, text == "0");  // nothing needs no unit
+}
+
+std::optional<uint64_t> parse_duration_ms(std::string_view text) {
+  return parse_with_unit(text, kShortDurations, text == "0");
+}
 
 std::string size_text(uint64_t bytes) { return text_with_unit(bytes, std::span(kSizes).first(5)); }
 
 std::string duration_text(uint64_t seconds) { return text_with_unit(seconds, kDurations); }
+
+std::string duration_ms_text(uint64_t ms) { return text_with_unit(ms, kShortDurations); }
 
 std::string_view closest(std::string_view given, std::span<const std::string_view> names) {
   constexpr size_t kLongestName = 64;  // what is longer is no slip of the finger

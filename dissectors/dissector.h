@@ -13,7 +13,6 @@
 namespace pickletap {
 
 struct Observation;
-class Policy;
 class PickleMachinePool;
 
 /// Which way bytes travel. The server is who accepted the TCP connection; where the capture missed the SYN it is a
@@ -64,7 +63,6 @@ struct DissectorCounters {
 
 /// What a Dissector may lean on; owned by the worker and outliving every flow.
 struct DissectorContext {
-  const Policy& policy;
   const DissectorLimits& limits;
   PickleMachinePool& machines;
   DissectorCounters& counters;

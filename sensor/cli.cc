@@ -1,89 +1,55 @@
 #include "sensor/cli.h"
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <exception>
-#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "config/load.h"
-#include "config/policy_files.h"
+#include "config/values.h"
 #include "sensor/build_info.h"
-#include "sensor/capture/packet_source.h"
+#include "sensor/check_config.h"
+#include "sensor/command_config.h"
 #include "sensor/detect/rule_catalog.h"
 #include "sensor/explain.h"
+#include "sensor/logging.h"
 #include "sensor/output/console_text.h"
 #include "sensor/output/eve_record.h"
 #include "sensor/output/file.h"
 #include "sensor/output/utf8.h"
 #include "sensor/replay.h"
+#include "sensor/run.h"
 
 namespace pickletap {
 
 namespace {
 
-constexpr std::string_view kDefaultConfig = "/etc/pickletap/pickletap.yaml";
-
 /// What the options fill in, of all commands.
 struct Options {
-  std::string config_file;
-  std::string filter;
+  ConfigSources sources;
+  std::optional<std::string> filter;
   std::string fail_on;
+  bool quiet = false, verbose = false;
+  RunOptions run;
   ReplayOptions replay;
   ExplainOptions explain;
-  std::string checked_file;
+  CheckConfigOptions check;
   bool rules_json = false;
 };
 
-std::string host_name() {
-  std::string name(256, '\0');
-  if (gethostname(name.data(), name.size() - 1) != 0) return "pickletap";
-  name.resize(name.find('\0'));
-  return name;
-}
+/// The commands, to tell which one was given.
+struct Commands {
+  CLI::App *run, *replay, *explain, *rules, *check;
+};
 
 std::optional<Severity> severity_from(const std::string& word) {
   if (word.empty()) return std::nullopt;
   return word == "high" ? Severity::kHigh : word == "medium" ? Severity::kMedium : Severity::kLow;
-}
-
-Config read_config(const std::string& file) {
-  const std::vector<std::string_view> rules = rule_names();
-  Config config;
-  if (!file.empty()) {
-    config = load_config(file, rules);
-  } else if (std::error_code ignored; std::filesystem::exists(kDefaultConfig, ignored)) {
-    config = load_config(std::string(kDefaultConfig), rules);
-  }
-  if (config.sensor.name.empty()) config.sensor.name = host_name();
-  return config;
-}
-
-/// The message without what would steer a terminal: file names and YAML are other people's.
-class PrintableMessage final : public spdlog::custom_flag_formatter {
- public:
-  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/, spdlog::memory_buf_t& out) override {
-    std::string text;
-    append_printable(text, {message.payload.data(), message.payload.size()}, message.payload.size());
-    out.append(text.data(), text.data() + text.size());
-  }
-  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<PrintableMessage>(); }
-};
-
-void set_up_logging(bool quiet, bool verbose) {
-  auto logger = spdlog::stderr_color_st("pickletap");
-  auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  formatter->add_flag<PrintableMessage>('*').set_pattern("pickletap: %^%*%$");
-  logger->set_formatter(std::move(formatter));
-  logger->set_level(verbose ? spdlog::level::info : quiet ? spdlog::level::err : spdlog::level::warn);
-  spdlog::set_default_logger(std::move(logger));
 }
 
 int list_rules(bool json) {
@@ -99,23 +65,140 @@ int list_rules(bool json) {
   return out.failed() ? ExitCode::kFailed : ExitCode::kDone;
 }
 
-int check_config(const std::string& file) {
-  const std::string path = file.empty() ? std::string(kDefaultConfig) : file;
-  const Config config = load_config(path, rule_names());
-  Policy policy;
-  add_configured_policy(policy, config);
-  BufferedFile out(STDOUT_FILENO, "standard output");
-  std::string text;
-  append_printable(text, path, path.size());
-  out.append(text + ": valid\n");
-  out.finish();
-  return out.failed() ? ExitCode::kFailed : ExitCode::kDone;
+// ---- Options --------------------------------------------------------------------------------------------------------
+
+CLI::App& add_command(CLI::App& app, const char* name, const char* says) {
+  CLI::App& command = *app.add_subcommand(name, says);
+  command.set_help_flag("-h,--help", "This help");
+  return command;
 }
 
-CLI::Option* add_fail_on(CLI::App& command, std::string& value) {
-  return command.add_option("--fail-on", value, "Exit with 3 when an alert at or above this severity was raised")
+void add_sources(CLI::App& command, ConfigSources& sources) {
+  command.add_option("-c,--config", sources.file, "Configuration file")->type_name("FILE");
+  command.add_option("--set", sources.settings, "A key of the configuration, over files and environment; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+void add_verbosity(CLI::App& command, Options& options, const char* quiet) {
+  command.add_flag("-q,--quiet", options.quiet, quiet);
+  command.add_flag("-v,--verbose", options.verbose, "Say more on standard error");
+}
+
+void add_filter(CLI::App& command, std::optional<std::string>& filter) {
+  command.add_option("-f,--filter", filter, "BPF filter, as tcpdump takes it")->type_name("BPF");
+}
+
+void add_fail_on(CLI::App& command, std::string& value) {
+  command.add_option("--fail-on", value, "Exit with 3 when an alert at or above this severity was raised")
       ->check(CLI::IsMember({"high", "medium", "low"}))
       ->type_name("high|medium|low");
+}
+
+Commands add_commands(CLI::App& app, Options& options) {
+  CLI::App& run = add_command(app, "run", "The daemon: live capture until it is told to end");
+  add_sources(run, options.sources);
+  add_verbosity(run, options, "Errors only on standard error");
+  run.add_option("-i,--interface", options.run.interfaces, "Interface to capture on; repeatable")
+      ->type_name("IFACE")
+      ->allow_extra_args(false);
+  add_filter(run, options.run.filter);
+  run.add_option("-o,--output", options.run.output, "Write EVE JSON lines to this file")->type_name("FILE");
+  run.add_option("--workers", options.run.workers, "Threads for each interface")->type_name("N");
+
+  CLI::App& replay = add_command(app, "replay", "Read captures to their end and report");
+  add_sources(replay, options.sources);
+  add_verbosity(replay, options, "Alerts only");
+  replay.add_option("FILE", options.replay.files, "pcap or pcapng; a directory of them; - for standard input")
+      ->required();
+  replay.add_flag("--json", options.replay.json, "EVE JSON lines on standard output");
+  add_filter(replay, options.filter);
+  replay.add_option("-o,--output", options.replay.output, "Write EVE JSON lines to this file")->type_name("FILE");
+  add_fail_on(replay, options.fail_on);
+
+  CLI::App& explain = add_command(app, "explain", "Say what the pickles of a file would do");
+  add_sources(explain, options.sources);
+  add_verbosity(explain, options, "Alerts only");
+  explain.add_option("FILE", options.explain.files, "A file of pickles; - for standard input")->required();
+  explain.add_flag("--json", options.explain.json, "One JSON line a file");
+  add_fail_on(explain, options.fail_on);
+
+  CLI::App& rules = add_command(app, "rules", "List the rules");
+  rules.add_flag("--json", options.rules_json, "One JSON line a rule");
+
+  CLI::App& check = add_command(app, "check-config", "Say whether a configuration is valid");
+  add_sources(check, options.sources);
+  check.add_option("FILE", options.check.sources.file, "The configuration, as after -c")->type_name("FILE");
+  CLI::Option* dump = check.add_flag("--dump", options.check.dump, "Print every value and where it comes from");
+  check.add_flag("--json", options.check.json, "With --dump: as JSON")->needs(dump);
+  check.add_flag("-q,--quiet", options.quiet, "Say nothing when it is valid");
+  return {&run, &replay, &explain, &rules, &check};
+}
+
+// ---- Mistakes -------------------------------------------------------------------------------------------------------
+
+std::string did_you_mean(const std::string& given, const std::vector<std::string>& names, const std::string& dashes) {
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const std::string_view near = closest(given, views);
+  return near.empty() ? "" : "did you mean " + dashes + std::string(near) + "? ";
+}
+
+/// The name that was probably meant: of a command, or of an option of the command given.
+std::string hint(const CLI::App& app, const std::string& command) {
+  std::vector<std::string> names;
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const CLI::App* given = nullptr;
+  for (const CLI::App* one : commands) {
+    if (one->get_name() == command) given = one;
+    names.push_back(one->get_name());
+  }
+  if (given == nullptr) return did_you_mean(command, names, "");
+  names.clear();
+  for (const CLI::Option* option : given->get_options()) {
+    names.insert(names.end(), option->get_lnames().begin(), option->get_lnames().end());
+  }
+  for (const std::string& word : app.remaining(true)) {
+    if (!word.starts_with("--")) continue;
+    return did_you_mean(word.substr(2, word.find('=') - 2), names, "--");
+  }
+  return "";
+}
+
+int refuse(const CLI::App& app, const CLI::ParseError& error, const std::string& command) {
+  const bool unknown = !command.empty() && command[0] != '-' &&
+                       app.get_subcommands([&](const CLI::App* one) { return one->get_name() == command; }).empty();
+  const std::string what = unknown ? "no command '" + command + "'" : error.what();
+  std::string line;
+  append_printable(line, what, what.size());
+  std::cerr << "pickletap: " << line << " (" << hint(app, command) << "see pickletap --help)\n";
+  return ExitCode::kUsage;
+}
+
+/// The command that was given.
+int dispatch(const Commands& commands, Options& options) {
+  if (commands.rules->parsed()) return list_rules(options.rules_json);
+  if (commands.check->parsed()) {
+    if (options.check.sources.file.empty()) options.check.sources.file = options.sources.file;
+    options.check.sources.settings = options.sources.settings;
+    options.check.quiet = options.quiet;
+    return check_config(options.check);
+  }
+  if (commands.run->parsed()) {
+    options.run.sources = options.sources;
+    options.run.quiet = options.quiet;
+    options.run.verbose = options.verbose;
+    return run(options.run);
+  }
+  ConfigLoader loader = load_layers(options.sources);
+  if (commands.explain->parsed()) {
+    options.explain.fail_on = severity_from(options.fail_on);
+    return explain(config_of(loader), options.explain);
+  }
+  if (options.filter) loader.add_option("--filter", "capture.filter", {*options.filter});
+  options.replay.fail_on = severity_from(options.fail_on);
+  options.replay.quiet = options.quiet;
+  options.replay.verbose = options.verbose;
+  return replay(config_of(loader), options.replay);
 }
 
 }  // namespace
@@ -127,64 +210,16 @@ int run_command(int argc, const char* const* argv) {
   app.set_version_flag("--version", "pickletap " + std::string(kVersion) + " (" + std::string(kRevision) + ")");
   app.set_help_flag("-h,--help", "This help");
   app.footer("Exit codes: 0 done; 1 a run-time failure; 2 bad usage or configuration; 3 an alert reached --fail-on.");
-
-  bool quiet = false;
-  bool verbose = false;
-  const auto add_common = [&](CLI::App& command) {
-    command.set_help_flag("-h,--help", "This help");
-    command.add_option("-c,--config", options.config_file, "Configuration file")->type_name("FILE");
-    command.add_flag("-q,--quiet", quiet, "Alerts only");
-    command.add_flag("-v,--verbose", verbose, "Say more on standard error");
-  };
-
-  CLI::App& replay_command = *app.add_subcommand("replay", "Read captures to their end and report");
-  add_common(replay_command);
-  replay_command.add_option("FILE", options.replay.files, "pcap or pcapng; a directory of them; - for standard input")
-      ->required();
-  replay_command.add_flag("--json", options.replay.json, "EVE JSON lines on standard output");
-  replay_command.add_option("-f,--filter", options.filter, "BPF filter, as tcpdump takes it")->type_name("BPF");
-  replay_command.add_option("-o,--output", options.replay.output, "Write EVE JSON lines to this file")
-      ->type_name("FILE");
-  add_fail_on(replay_command, options.fail_on);
-
-  CLI::App& explain_command = *app.add_subcommand("explain", "Say what the pickles of a file would do");
-  add_common(explain_command);
-  explain_command.add_option("FILE", options.explain.files, "A file of pickles; - for standard input")->required();
-  explain_command.add_flag("--json", options.explain.json, "One JSON line a file");
-  add_fail_on(explain_command, options.fail_on);
-
-  CLI::App& rules_command = *app.add_subcommand("rules", "List the rules");
-  rules_command.add_flag("--json", options.rules_json, "One JSON line a rule");
-
-  CLI::App& check_command = *app.add_subcommand("check-config", "Say whether a configuration is valid");
-  check_command.add_option("FILE", options.checked_file, "The configuration")->type_name("FILE");
-
+  const Commands commands = add_commands(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    if (argc > 1 && argv[1][0] != '-' &&
-        app.get_subcommands([&](const CLI::App* command) { return command->get_name() == argv[1]; }).empty()) {
-      std::cerr << "pickletap: no command '" << argv[1] << "' (see pickletap --help)\n";
-      return ExitCode::kUsage;
-    }
-    std::cerr << "pickletap: " << error.what() << " (see pickletap --help)\n";
-    return ExitCode::kUsage;
+    return refuse(app, error, argc > 1 ? argv[1] : "");
   }
-  set_up_logging(quiet, verbose);
+  set_up_logging(LogStyle::kCommand, options.verbose ? "info" : options.quiet ? "error" : "warning");
   try {
-    if (rules_command.parsed()) return list_rules(options.rules_json);
-    if (check_command.parsed()) return check_config(options.checked_file);
-    Config config = read_config(options.config_file);
-    if (explain_command.parsed()) {
-      options.explain.fail_on = severity_from(options.fail_on);
-      return explain(config, options.explain);
-    }
-    if (!options.filter.empty()) config.capture.filter = options.filter;
-    options.replay.fail_on = severity_from(options.fail_on);
-    options.replay.quiet = quiet;
-    options.replay.verbose = verbose;
-    return replay(config, options.replay);
+    return dispatch(commands, options);
   } catch (const std::exception& error) {
     // ConfigError, PolicyError, a filter that does not compile: the operator's, said with their place.
     spdlog::error("{}", error.what());

@@ -1,6 +1,7 @@
 #include "sensor/counters.h"
 
 #include <array>
+#include <iterator>
 #include <map>
 #include <string>
 
@@ -63,23 +64,23 @@ void gather_dissectors(const DissectorCounters& dissectors, Gatherer& out) {
   out.add("held_facts_dropped_total", dissectors.held_facts_dropped);
 }
 
-void gather_detector(const Detector& detector, Gatherer& out) {
+void gather_detector(const DetectorSnapshot& detection, Gatherer& out) {
   static constexpr std::array<AuthState, 6> kStates = {AuthState::kUnknown, AuthState::kNone,   AuthState::kPending,
                                                        AuthState::kOneWay,  AuthState::kMutual, AuthState::kFailed};
-  const auto by_auth = detector.listeners().count_by_auth();
   for (const AuthState state : kStates) {
-    out.add("listeners", by_auth[static_cast<size_t>(state)], {{"auth", std::string(to_text(state))}});
+    out.add("listeners", detection.listeners_by_auth[static_cast<size_t>(state)],
+            {{"auth", std::string(to_text(state))}});
   }
-  out.add("listeners_dropped_total", detector.listeners().dropped());
+  out.add("listeners_dropped_total", detection.listeners_dropped);
   static constexpr std::array<const char*, 3> kResults = {"success", "failure", "abandoned"};
-  const DetectorCounters& counted = detector.counters();
+  const DetectorCounters& counted = detection.counters;
   for (size_t digest = 0; digest < std::size(counted.handshakes); ++digest) {
     for (size_t result = 0; result < kResults.size(); ++result) {
       out.add("handshakes_total", counted.handshakes[digest][result],
               {{"result", kResults[result]}, {"digest", std::string(to_text(static_cast<Digest>(digest)))}});
     }
   }
-  const auto rules = detector.rules();
+  const auto& rules = detection.rules;
   for (size_t i = 0; i < rules.size(); ++i) {
     const std::string rule(rules[i].name);
     out.add("alerts_total", counted.alerts[i],
@@ -92,12 +93,45 @@ void gather_detector(const Detector& detector, Gatherer& out) {
 
 }  // namespace
 
+void add_up(const CaptureCounters& from, CaptureCounters& to) {
+  to.packets += from.packets;
+  to.bytes += from.bytes;
+  to.cut_by_snap_length += from.cut_by_snap_length;
+  for (size_t i = 0; i < from.by_result.size(); ++i) to.by_result[i] += from.by_result[i];
+}
+
+void add_up(const FlowTableCounters& from, FlowTableCounters& to) {
+  to.packets += from.packets;
+  to.bytes += from.bytes;
+  to.flows += from.flows;
+  to.midstream_flows += from.midstream_flows;
+  to.ignored_flows += from.ignored_flows;
+  to.dissectors_made += from.dissectors_made;
+  to.timed_out_flows += from.timed_out_flows;
+  for (size_t i = 0; i < from.evicted.size(); ++i) to.evicted[i] += from.evicted[i];
+  to.active_flows += from.active_flows;
+  to.active_dissectors += from.active_dissectors;
+  to.flow_memory_bytes += from.flow_memory_bytes;
+  to.out_of_order_bytes += from.out_of_order_bytes;
+  to.streams.gaps += from.streams.gaps;
+  to.streams.gap_bytes += from.streams.gap_bytes;
+  to.streams.out_of_order_segments += from.streams.out_of_order_segments;
+  to.streams.outside_window_segments += from.streams.outside_window_segments;
+  to.streams.limit_segments += from.streams.limit_segments;
+}
+
+void add_up(const DissectorCounters& from, DissectorCounters& to) {
+  for (size_t i = 0; i < std::size(from.frames); ++i) to.frames[i] += from.frames[i];
+  for (size_t i = 0; i < std::size(from.pickles); ++i) to.pickles[i] += from.pickles[i];
+  to.held_facts_dropped += from.held_facts_dropped;
+}
+
 std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources) {
   Gatherer out;
   gather_capture(sources.capture, out);
   gather_flows(sources.flows, out);
   gather_dissectors(sources.dissectors, out);
-  gather_detector(sources.detector, out);
+  gather_detector(sources.detection, out);
   for (const auto& [output, counts] : sources.outputs) {
     out.add("output_events_total", counts.first, {{"output", std::string(output)}});
     out.add("output_dropped_total", counts.second, {{"output", std::string(output)}});

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,8 +12,8 @@
 
 namespace pickletap {
 
-class Detector;
 struct CaptureCounters;
+struct DetectorSnapshot;
 struct FlowTableCounters;
 
 /// What one `stats` event and one scrape are made of. References live as long as the call.
@@ -22,11 +21,16 @@ struct CounterSources {
   const CaptureCounters& capture;
   const FlowTableCounters& flows;
   const DissectorCounters& dissectors;
-  const Detector& detector;
+  const DetectorSnapshot& detection;
   /// Label and (events, dropped) of each output.
   std::vector<std::pair<std::string_view, std::pair<uint64_t, uint64_t>>> outputs;
 };
 
 std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources);
+
+/// The sums of several workers; gauges add up as well.
+void add_up(const CaptureCounters& from, CaptureCounters& to);
+void add_up(const FlowTableCounters& from, FlowTableCounters& to);
+void add_up(const DissectorCounters& from, DissectorCounters& to);
 
 }  // namespace pickletap

@@ -80,13 +80,6 @@ uint64_t size_of(const std::string& path) {
              : 0;
 }
 
-void add_up(const CaptureCounters& from, CaptureCounters& to) {
-  to.packets += from.packets;
-  to.bytes += from.bytes;
-  to.cut_by_snap_length += from.cut_by_snap_length;
-  for (size_t i = 0; i < from.by_result.size(); ++i) to.by_result[i] += from.by_result[i];
-}
-
 /// What one run is made of, in the order a packet passes through it.
 class Replay {
  public:
@@ -98,7 +91,7 @@ class Replay {
         writer_(EveContext{config.sensor.name, captures_, false}),
         detector_(config, writer_) {
     add_configured_policy(policy_, config);
-    EventTypes types = config.outputs.eve_types;
+    EventTypes types = config.outputs.eve.types;
     if (options.json) writer_.add(std::make_unique<FileOutput>("-", OpenMode::kTruncate), types);
     if (!options.output.empty()) {
       writer_.add(std::make_unique<FileOutput>(options.output, OpenMode::kTruncate), types);
@@ -159,7 +152,8 @@ class Replay {
 
   void write_stats() {
     const FlowTableCounters flows = worker_->flow_counters();
-    CounterSources sources{capture_counters_, flows, worker_->dissector_counters(), detector_, {}};
+    const DetectorSnapshot detection = detector_.snapshot();
+    CounterSources sources{capture_counters_, flows, worker_->dissector_counters(), detection, {}};
     for (const auto& counted : writer_.counters()) {
       sources.outputs.push_back({counted.output, {counted.counters->events.load(), counted.counters->dropped.load()}});
     }

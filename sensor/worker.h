@@ -19,10 +19,15 @@ DissectorLimits dissector_limits(const Config& config);
 
 class Worker final : public PacketHandler {
  public:
-  /// `policy` and `sink` outlive the worker. `every_frame`: report each frame (`python_mp` events).
-  Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame);
+  /// `policy` and `sink` outlive the worker. `every_frame`: report each frame (`python_mp` events). `workers`: among how
+  /// many like this one the limits on flows and memory are divided.
+  Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame, unsigned workers = 1);
 
   void on_packet(const Packet& packet, DecodeResult result) override;
+  /// No packet, but time went by.
+  void advance(int64_t time_ns) { flows_.advance(time_ns, 0); }
+  /// For pickles that begin from now on; the policy before it must live on.
+  void set_policy(const Policy& policy) { machines_.set_policy(policy); }
   void set_source_index(uint16_t index) { flows_.set_source_index(index); }
   /// The end of the input.
   void finish() { flows_.finish(); }

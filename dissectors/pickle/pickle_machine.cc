@@ -252,15 +252,20 @@ void PickleMachine::step_container(const Op& op) {
   }
 }
 
+void PickleMachinePool::set_policy(const Policy& policy) {
+  policy_ = &policy;
+  idle_.clear();
+}
+
 std::unique_ptr<PickleMachine> PickleMachinePool::acquire() {
-  if (idle_.empty()) return std::make_unique<PickleMachine>(policy_, limits_);
+  if (idle_.empty()) return std::make_unique<PickleMachine>(*policy_, limits_);
   auto machine = std::move(idle_.back());
   idle_.pop_back();
   return machine;
 }
 
 void PickleMachinePool::release(std::unique_ptr<PickleMachine> machine) {
-  if (machine && idle_.size() < kMaxIdle) idle_.push_back(std::move(machine));
+  if (machine && &machine->policy() == policy_ && idle_.size() < kMaxIdle) idle_.push_back(std::move(machine));
 }
 
 }  // namespace pickletap

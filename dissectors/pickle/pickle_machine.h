@@ -28,6 +28,7 @@ namespace pickletap {
 class PickleMachine {
  public:
   PickleMachine(const Policy& policy, const DissectorLimits& limits);
+  const Policy& policy() const { return policy_; }
 
   /// Starts a new pickle that stands in a frame of `frame_bytes`.
   void begin(uint64_t frame_bytes);
@@ -149,13 +150,15 @@ class PickleMachine {
 /// Machines for a worker: a flow has one only while it is inside a frame. Not thread-safe; outlives its machines.
 class PickleMachinePool {
  public:
-  PickleMachinePool(const Policy& policy, const DissectorLimits& limits) : policy_(policy), limits_(limits) {}
+  PickleMachinePool(const Policy& policy, const DissectorLimits& limits) : policy_(&policy), limits_(limits) {}
+  /// From the next acquire() on. Machines in use keep the policy they have, which must outlive them.
+  void set_policy(const Policy& policy);
   std::unique_ptr<PickleMachine> acquire();
   void release(std::unique_ptr<PickleMachine> machine);
 
  private:
   static constexpr size_t kMaxIdle = 16;
-  const Policy& policy_;
+  const Policy* policy_;
   const DissectorLimits& limits_;
   std::vector<std::unique_ptr<PickleMachine>> idle_;
 };

@@ -9,14 +9,13 @@
 #include <cstring>
 #include <string_view>
 
+#include "sensor/capture/pcap_record.h"
+
 namespace pickletap {
 namespace {
 
 /// libpcap reads in small pieces through stdio; this is what one read(2) brings.
 constexpr size_t kBufferBytes = size_t{128} << 10;
-constexpr int64_t kNsPerSecond = 1'000'000'000;
-/// The last second whose nanoseconds fit an int64_t with room to calculate; pcapng can name any.
-constexpr int64_t kLastSecond = 4'000'000'000;
 
 struct FileClose {
   void operator()(std::FILE* file) const {
@@ -82,25 +81,7 @@ void check_magic(const std::string& name, std::FILE* file) {
   }
 }
 
-std::string link_type_name(int dlt) {
-  const char* name = pcap_datalink_val_to_name(dlt);
-  return name != nullptr ? name : std::to_string(dlt);
-}
-
-int64_t to_ns(const timeval& stamp) {
-  // With PCAP_TSTAMP_PRECISION_NANO, tv_usec holds nanoseconds. Both are what the file says, however odd.
-  const int64_t seconds = std::clamp<int64_t>(stamp.tv_sec, 0, kLastSecond);
-  return seconds * kNsPerSecond + std::clamp<int64_t>(stamp.tv_usec, 0, kNsPerSecond - 1);
-}
-
 }  // namespace
-
-void FileSource::PcapClose::operator()(pcap* handle) const { pcap_close(handle); }
-
-void FileSource::FilterFree::operator()(bpf_program* program) const {
-  pcap_freecode(program);
-  delete program;
-}
 
 FileSource::FileSource(const std::string& path, const FileSourceOptions& options)
     : name_(path), number_(options.packets_before) {
@@ -113,18 +94,8 @@ FileSource::FileSource(const std::string& path, const FileSourceOptions& options
   handle_.reset(pcap_fopen_offline_with_tstamp_precision(file.get(), PCAP_TSTAMP_PRECISION_NANO, message.data()));
   if (handle_ == nullptr) fail(name_, message.data());
   static_cast<void>(file.release());  // libpcap closes it now
-  const int dlt = pcap_datalink(handle_.get());
-  const std::optional<LinkType> link = link_type_of(dlt);
-  if (!link) fail(name_, "link type " + link_type_name(dlt) + " is not supported");
-  link_ = *link;
-
-  if (options.filter.empty()) return;
-  auto program = std::make_unique<bpf_program>();
-  if (pcap_compile(handle_.get(), program.get(), options.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
-    throw CaptureError(CaptureError::Kind::kFilter, name_,
-                       "filter \"" + options.filter + "\": " + pcap_geterr(handle_.get()));
-  }
-  filter_.reset(program.release());
+  link_ = link_type_of(handle_.get(), name_);
+  if (!options.filter.empty()) filter_ = compile_filter(handle_.get(), options.filter, name_);
 }
 
 FileSource::~FileSource() = default;
@@ -141,16 +112,9 @@ struct FileSource::Callback {
     // Done here and not inside libpcap, which would not tell how many records it passed over.
     if (source.filter_ != nullptr && pcap_offline_filter(source.filter_.get(), header, bytes) == 0) return;
     Packet packet;
-    packet.time_ns = to_ns(header->ts);
+    packet.time_ns = record_time_ns(*header);
     packet.number = source.number_;
-    const uint32_t wire_bytes = std::max(header->len, header->caplen);
-    const DecodeResult result = decode_packet(source.link_, {bytes, header->caplen}, wire_bytes, packet);
-    CaptureCounters& counters = source.counters_;
-    ++counters.packets;
-    counters.bytes += wire_bytes;
-    counters.cut_by_snap_length += static_cast<uint64_t>(header->caplen < wire_bytes);
-    ++counters.by_result[index_of(result)];
-    self.handler.on_packet(packet, result);
+    deliver_record(*header, bytes, source.link_, packet, source.counters_, self.handler);
   }
 };
 

@@ -11,9 +11,7 @@
 #include <string>
 
 #include "sensor/capture/packet_source.h"
-
-struct pcap;
-struct bpf_program;
+#include "sensor/capture/pcap_handle.h"
 
 namespace pickletap {
 
@@ -37,18 +35,12 @@ class FileSource final : public PacketSource {
 
  private:
   struct Callback;
-  struct PcapClose {
-    void operator()(pcap* handle) const;
-  };
-  struct FilterFree {
-    void operator()(bpf_program* program) const;
-  };
 
   std::string name_;
   std::string error_;
   std::unique_ptr<char[]> buffer_;  ///< of the FILE that libpcap reads from and closes: outlives handle_
-  std::unique_ptr<pcap, PcapClose> handle_;
-  std::unique_ptr<bpf_program, FilterFree> filter_;
+  PcapHandle handle_;
+  FilterProgram filter_;
   LinkType link_ = LinkType::kEthernet;
   uint64_t number_ = 0;
 };

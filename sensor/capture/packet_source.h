@@ -18,8 +18,9 @@ namespace pickletap {
 class CaptureError : public std::runtime_error {
  public:
   enum class Kind : uint8_t {
-    kInput,   ///< missing, unreadable, no capture
-    kFilter,  ///< the filter expression is wrong, the input is not
+    kInput,       ///< missing, unreadable, no capture
+    kFilter,      ///< the filter expression is wrong, the input is not
+    kPermission,  ///< live only: this process may not capture
   };
   CaptureError(Kind kind, const std::string& name, const std::string& reason)
       : std::runtime_error(name + ": " + reason), kind_(kind) {}
@@ -45,6 +46,7 @@ struct CaptureCounters {
 
 enum class ReadState : uint8_t {
   kMore,
+  kIdle,  ///< live only: nothing more now
   kEnd,
   kError,  ///< error() says what; nothing more will come
 };

@@ -66,15 +66,26 @@ std::string signature_of(PickleRule rule, const std::string& what) {
 Detector::Detector(const Config& config, RecordSink& sink) : sink_(sink) {
   const auto catalog = rule_catalog();
   rules_.assign(catalog.begin(), catalog.end());
-  enabled_.assign(rules_.size(), true);
   counters_.alerts.resize(rules_.size());
   counters_.suppressed.resize(rules_.size());
+  configure(config);
+}
+
+void Detector::configure(const Config& config) {
+  // In place: alerts that wait point at their rule.
+  const auto catalog = rule_catalog();
+  std::copy(catalog.begin(), catalog.end(), rules_.begin());
+  enabled_.assign(rules_.size(), true);
   for (size_t i = 0; i < rules_.size(); ++i) {
     const auto setting = config.rules.find(std::string(rules_[i].name));
     if (setting == config.rules.end()) continue;
     enabled_[i] = setting->second.enabled;
     if (setting->second.severity != 0) rules_[i].severity = static_cast<Severity>(setting->second.severity);
   }
+}
+
+DetectorSnapshot Detector::snapshot() const {
+  return {counters_, rules_, listeners_.count_by_auth(), listeners_.dropped()};
 }
 
 size_t Detector::rule_index(std::string_view name) const {
@@ -290,7 +301,11 @@ void Detector::release_until(int64_t time_ns) {
     parked_.pop_front();
     const auto flow = flows_.find(parked.alert.head.flow.flow_id);
     const bool server_unseen = flow != flows_.end() && flow->second.server_unseen;
-    if (server_unseen && parked.rule == rule_index("exposure.unauthenticated")) continue;
+    if (parked.rule == rule_index("exposure.unauthenticated")) {
+      if (server_unseen) continue;
+      // It had its time to ask for a key. What is told of it from now on waits no more.
+      if (flow != flows_.end() && time_ns != INT64_MAX) note_listener(parked.alert.head, flow->second);
+    }
     raise(std::move(parked.alert), parked.rule, false);
   }
 }

@@ -6,9 +6,9 @@
 // kMaxParked records, for kParkNs of packet time, and not at all where the listener is known to ask for no key.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,14 +29,25 @@ struct DetectorCounters {
   uint64_t flows_untracked = 0;      ///< beyond kMaxFlows
 };
 
+/// What metrics and the HTTP interface need to know, by value: it goes to another thread.
+struct DetectorSnapshot {
+  DetectorCounters counters;
+  std::vector<RuleInfo> rules;  ///< with the severities of the configuration; same order as in the counters
+  std::array<uint64_t, 6> listeners_by_auth{};  ///< by AuthState
+  uint64_t listeners_dropped = 0;
+};
+
 class Detector final : public EventSink {
  public:
   static constexpr size_t kMaxParked = 4096;
   static constexpr size_t kMaxFlows = 1 << 20;
   static constexpr int64_t kParkNs = 500'000'000;
 
-  /// `config` is read at construction only; `sink` must outlive the Detector.
+  /// `config` is read at construction and in configure() only; `sink` must outlive the Detector.
   Detector(const Config& config, RecordSink& sink);
+
+  /// Takes the rules' settings of `config` anew. Counts and what is remembered stay.
+  void configure(const Config& config);
 
   void put(Event&& event) override;
   void tick(int64_t time_ns) override;
@@ -45,7 +56,7 @@ class Detector final : public EventSink {
 
   const DetectorCounters& counters() const { return counters_; }
   const Listeners& listeners() const { return listeners_; }
-  std::span<const RuleInfo> rules() const { return rules_; }
+  DetectorSnapshot snapshot() const;
 
  private:
   /// What is remembered of a flow between its events.

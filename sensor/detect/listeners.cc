@@ -1,5 +1,7 @@
 #include "sensor/detect/listeners.h"
 
+#include <algorithm>
+
 namespace pickletap {
 
 namespace {
@@ -50,6 +52,7 @@ std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool fir
     ++listener->flows;
     if (listener->peers.size() < kMaxPeers) listener->peers.insert(head.client().address.bytes);
   }
+  listener->last_seen_ns = std::max(listener->last_seen_ns, head.time_ns);
   std::string_view change;
   if (!listener->announced) change = "new";
   const auto take = [&](auto& known, const auto& now, bool better, std::string_view what) {
@@ -57,6 +60,7 @@ std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool fir
     known = now;
     if (change.empty()) change = what;
   };
+  if (listener->announced) --by_auth_[static_cast<size_t>(listener->auth)];
   const bool more_certain = weight(head.auth) >= weight(listener->auth);
   take(listener->digest, head.digest, more_certain && head.digest != Digest::kNone, "digest");
   take(listener->auth, head.auth, more_certain, "auth");
@@ -65,6 +69,7 @@ std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool fir
                           !(listener->python == PythonGuess::k27 && head.server_python == PythonGuess::kUpTo311);
   take(listener->python, head.server_python, knows_more, "python");
   listener->announced = true;
+  ++by_auth_[static_cast<size_t>(listener->auth)];
   if (change.empty()) return std::nullopt;
 
   ListenerRecord record{head, change, listener->first_seen_ns, listener->flows, listener->peers.size()};
@@ -86,12 +91,18 @@ bool Listeners::is_new_callable(const RecordHead& head, const std::string& calla
   return listener->unknown_callables.insert(callable).second;
 }
 
-std::array<uint64_t, 6> Listeners::count_by_auth() const {
-  std::array<uint64_t, 6> counts{};
-  for (const auto& [key, listener] : listeners_) {
-    if (listener.announced) ++counts[static_cast<size_t>(listener.auth)];
+std::vector<ListenerSummary> Listeners::summaries() const {
+  std::vector<ListenerSummary> all;
+  for (const auto& [key, one] : listeners_) {
+    if (!one.announced) continue;
+    all.push_back({key.endpoint, key.vlan, one.first_seen_ns, one.last_seen_ns, one.flows, one.peers.size(), one.auth,
+                   one.digest, one.python, one.application});
   }
-  return counts;
+  const auto newer = [](const ListenerSummary& a, const ListenerSummary& b) { return a.last_seen_ns > b.last_seen_ns; };
+  const size_t kept = std::min(all.size(), kMaxSummaries);
+  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(kept), all.end(), newer);
+  all.resize(kept);
+  return all;
 }
 
 }  // namespace pickletap

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "sensor/record.h"
 
@@ -18,7 +19,7 @@ namespace pickletap {
 
 struct Listener {
   bool announced = false;  ///< a `listener` event told of it; look-alikes' servers never are
-  int64_t first_seen_ns = 0;
+  int64_t first_seen_ns = 0, last_seen_ns = 0;
   uint64_t flows = 0;
   AuthState auth = AuthState::kUnknown;
   Digest digest = Digest::kNone;
@@ -29,8 +30,22 @@ struct Listener {
   bool legacy_digest_told = false;
 };
 
+/// One listener as the HTTP interface shows it.
+struct ListenerSummary {
+  Endpoint endpoint;
+  VlanTags vlan;
+  int64_t first_seen_ns = 0, last_seen_ns = 0;
+  uint64_t flows = 0;
+  size_t peers = 0;  ///< distinct client addresses, counted up to Listeners::kMaxPeers
+  AuthState auth = AuthState::kUnknown;
+  Digest digest = Digest::kNone;
+  PythonGuess python = PythonGuess::kUnknown;
+  Application application = Application::kConnection;
+};
+
 class Listeners {
  public:
+  static constexpr size_t kMaxSummaries = 1000;
   static constexpr size_t kMaxListeners = 65536;
   static constexpr size_t kMaxPeers = 256;
   static constexpr size_t kMaxCallables = 1024;
@@ -46,8 +61,10 @@ class Listeners {
   bool is_new_callable(const RecordHead& head, const std::string& callable);
 
   uint64_t dropped() const { return dropped_; }
+  /// Announced listeners, last seen first; at most kMaxSummaries.
+  std::vector<ListenerSummary> summaries() const;
   /// Announced listeners by AuthState.
-  std::array<uint64_t, 6> count_by_auth() const;
+  const std::array<uint64_t, 6>& count_by_auth() const { return by_auth_; }
 
  private:
   struct Key {
@@ -61,6 +78,7 @@ class Listeners {
   static Key key_of(const RecordHead& head) { return {head.server(), head.flow.vlan}; }
 
   std::unordered_map<Key, Listener, KeyHash> listeners_;
+  std::array<uint64_t, 6> by_auth_{};
   uint64_t dropped_ = 0;
 };
 

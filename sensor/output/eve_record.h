@@ -33,6 +33,7 @@ class EveRenderer {
  public:
   explicit EveRenderer(EveContext context) : context_(std::move(context)) {}
 
+  void set_sensor_name(std::string name) { context_.sensor_name = std::move(name); }
   /// The record's line with its newline; valid until the next call.
   std::string_view line(const Record& record);
 

@@ -11,7 +11,7 @@ bool wants(const EventTypes& types, const Record& record) {
 }
 
 void EventWriter::add(std::unique_ptr<Output> output, const EventTypes& types) {
-  channels_.push_back({std::move(output), types, std::make_unique<OutputCounters>()});
+  channels_.push_back({std::move(output), types});
 }
 
 void EventWriter::write(const Record& record) {
@@ -19,8 +19,7 @@ void EventWriter::write(const Record& record) {
   for (Channel& channel : channels_) {
     if (!wants(channel.types, record)) continue;
     if (line.empty()) line = renderer_.line(record);
-    const bool written = channel.output->write(line);
-    OutputCounters::add(written ? channel.counters->events : channel.counters->dropped);
+    channel.output->write(line);
   }
   for (RecordSink* sink : sinks_) sink->write(record);
 }
@@ -43,7 +42,9 @@ bool EventWriter::failed() const {
 
 std::vector<EventWriter::Counted> EventWriter::counters() const {
   std::vector<Counted> all;
-  for (const Channel& channel : channels_) all.push_back({channel.output->name(), channel.counters.get()});
+  for (const Channel& channel : channels_) {
+    if (!channel.output->name().empty()) all.push_back({channel.output->name(), &channel.output->counters()});
+  }
   return all;
 }
 

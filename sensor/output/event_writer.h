@@ -29,6 +29,7 @@ class EventWriter : public RecordSink {
   /// Flushes and closes all outputs; nothing is written after it.
   void finish();
   void reopen();
+  void set_sensor_name(std::string name) { renderer_.set_sensor_name(std::move(name)); }
   /// Some output lost events or could not be written to.
   bool failed() const;
 
@@ -36,14 +37,13 @@ class EventWriter : public RecordSink {
     std::string_view output;
     const OutputCounters* counters;
   };
-  /// One entry an output, from the first; for metrics and stats.
+  /// One entry an output that has a name, from the first; for metrics and stats.
   std::vector<Counted> counters() const;
 
  private:
   struct Channel {
     std::unique_ptr<Output> output;
     EventTypes types;
-    std::unique_ptr<OutputCounters> counters;  // an atomic does not move, a vector's element does
   };
 
   EveRenderer renderer_;

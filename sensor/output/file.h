@@ -67,7 +67,11 @@ class FileOutput : public Output {
   FileOutput(std::string path, OpenMode mode);
 
   std::string_view name() const override { return name_; }
-  bool write(std::string_view line) override { return file_.append(line); }
+  bool write(std::string_view line) override {
+    const bool taken = file_.append(line);
+    ++(taken ? counters_.events : counters_.dropped);
+    return taken;
+  }
   void flush() override { file_.flush(); }
   void finish() override { file_.finish(); }
   void reopen() override { file_.reopen(); }

@@ -23,7 +23,7 @@ static std::string facts_of(ByteSpan rest, size_t piece) {
   static const DissectorLimits limits;
   static PickleMachinePool machines(policy, limits);
   static DissectorCounters counters;
-  static const DissectorContext context{policy, limits, machines, counters, true};
+  static const DissectorContext context{limits, machines, counters, true};
   const auto flow = make_dissector(context, rest.size() % 2 == 0);
   Facts sink;
   for (size_t take = 0; !rest.empty(); rest = rest.subspan(1 + take)) {

@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const DissectorLimits limits;
   PickleMachinePool machines(policy, limits);
   DissectorCounters counters;
-  const DissectorContext context{policy, limits, machines, counters, true};
+  const DissectorContext context{limits, machines, counters, true};
   NoOutput output;
   Detector detector(Config{}, output);
   FlowTable flows(FlowTableConfig{}, registry_protocols(context), detector);

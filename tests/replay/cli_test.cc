@@ -34,8 +34,16 @@ const std::vector<Mistake>& mistakes() {
   static const std::vector<Mistake> all = {
       // Usage
       {"NoCommand", {}, 2, {"subcommand", "--help"}},
-      {"UnknownCommand", {"reply", kPlain}, 2, {"reply"}},
+      {"UnknownCommand", {"reply", kPlain}, 2, {"no command 'reply'", "did you mean replay?"}},
+      {"UnknownCommandNearNone", {"frobnicate"}, 2, {"no command 'frobnicate' (see"}},
       {"UnknownOption", {"replay", "--colour", kPlain}, 2, {"--colour"}},
+      {"MisspeltOption", {"replay", "--fail-no", "high", kPlain}, 2, {"--fail-no", "did you mean --fail-on?"}},
+      {"MisspeltOptionWithValue", {"run", "--worker=2"}, 2, {"--worker", "did you mean --workers?"}},
+      {"JsonWithoutDump", {"check-config", "--json"}, 2, {"--json", "--dump"}},
+      {"SetWithoutValue", {"replay", kPlain, "--set", "limits.flows"}, 2, {"--set limits.flows: expected KEY=VALUE"}},
+      {"SetUnknownKey", {"explain", "--set", "limits.flow=1", "@/good.pkl"}, 2, {"--set limits.flow: no such key"}},
+      {"SetWrongValue", {"check-config", "--set", "limits.flows=x"}, 2, {"--set limits.flows: expected a whole"}},
+      {"RunWithoutInterface", {"run", "-c", "@/nothing.yaml"}, 2, {"no interface to capture on (-i IFACE, or "}},
       {"UnknownOptionBeforeTheCommand", {"--colour", "replay", kPlain}, 2, {"--colour"}},
       {"ReplayWithoutFile", {"replay"}, 2, {"FILE"}},
       {"ExplainWithoutFile", {"explain"}, 2, {"FILE"}},
@@ -92,6 +100,7 @@ void write_files(const TempFolder& folder) {
   folder.write("policy.yaml", "policy: {dangerous: bad-policy.yaml}\n");
   folder.write("bad-policy.yaml", "callables:\n  no-such-category: [a.b]\n");
   folder.write("policy-missing.yaml", "policy: {safe: [none.yaml]}\n");
+  folder.write("nothing.yaml", "");
   folder.write("empty", "");
   folder.write("header.pcap", bytes.substr(0, 20));
   folder.write("cut.pcap", bytes.substr(0, bytes.size() - 10));
@@ -168,7 +177,8 @@ TEST(Cli, FailsWhenStandardOutputIsFull) {
                                      {"explain", "--json", pickle},
                                      {"rules"},
                                      {"rules", "--json"},
-                                     {"check-config", source_path("config/pickletap.yaml")}}) {
+                                     {"check-config", source_path("config/pickletap.yaml")},
+                                     {"check-config", "--dump", source_path("config/pickletap.yaml")}}) {
     const Finished result = pickletap(arguments, full);
     EXPECT_EQ(result.exit_code, 1) << shown(arguments);
     EXPECT_NE(result.err.find("No space left"), std::string::npos) << shown(arguments) << ": " << result.err;
@@ -209,6 +219,7 @@ TEST(Cli, HelpAndVersion) {
                                      {"-h"},
                                      {"replay", "--help"},
                                      {"explain", "-h"},
+                                     {"run", "--help"},
                                      {"rules", "--help"},
                                      {"check-config", "--help"}}) {
     const Finished result = pickletap(arguments);
@@ -219,7 +230,7 @@ TEST(Cli, HelpAndVersion) {
   const Finished version = pickletap({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_TRUE(version.out.starts_with("pickletap 0.")) << version.out;
-  for (const char* command : {"replay", "explain", "rules", "check-config"}) {
+  for (const char* command : {"run", "replay", "explain", "rules", "check-config"}) {
     EXPECT_NE(pickletap({"--help"}).out.find(command), std::string::npos) << command;
   }
 }

@@ -55,7 +55,7 @@ PickleSeen seen_with(std::vector<PickleFinding> findings) {
 
 uint64_t counted(const std::vector<uint64_t>& counts, const Detector& detector, std::string_view rule) {
   for (size_t i = 0; i < counts.size(); ++i) {
-    if (detector.rules()[i].name == rule) return counts[i];
+    if (detector.snapshot().rules[i].name == rule) return counts[i];
   }
   return UINT64_MAX;
 }

@@ -80,7 +80,7 @@ class Conversation final : public ObservationSink {
  public:
   explicit Conversation(bool from_start = true, bool every_frame = false, DissectorLimits with = {})
       : limits_(with),
-        context_{builtin_policy(), limits_, machines_, counters, every_frame},
+        context_{limits_, machines_, counters, every_frame},
         dissector_(std::make_unique<PythonMp>(context_, from_start)) {}
 
   void say(Direction from, std::string_view bytes, const std::vector<size_t>& cuts = {}) {

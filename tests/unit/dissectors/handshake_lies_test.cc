@@ -61,7 +61,7 @@ class Flow final : public ObservationSink {
   DissectorLimits limits_;
   PickleMachinePool machines_{policy_, limits_};
   DissectorCounters counters_;
-  DissectorContext context_{policy_, limits_, machines_, counters_, false};
+  DissectorContext context_{limits_, machines_, counters_, false};
   std::unique_ptr<Dissector> dissector_ = make_dissector(context_, true);
 };
 

@@ -1,0 +1,65 @@
+# Completion of pickletap for bash. tests/deploy/completions_test.cc holds it against --help.
+
+# Words of a fixed set, or files, for the value of an option. False: this option takes none.
+_pickletap_value() {
+  case "$1" in
+    -i | --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$2")) ;;
+    --fail-on) COMPREPLY=($(compgen -W 'high medium low' -- "$2")) ;;
+    -c | --config)
+      compopt -o filenames 2>/dev/null
+      COMPREPLY=($(compgen -f -X '!*.yaml' -- "$2") $(compgen -d -- "$2"))
+      ;;
+    -o | --output)
+      compopt -o filenames 2>/dev/null
+      COMPREPLY=($(compgen -f -- "$2"))
+      ;;
+    -f | --filter | --workers | --set) COMPREPLY=() ;;
+    *) return 1 ;;
+  esac
+}
+
+_pickletap() {
+  local IFS=$' \t\n'
+  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD - 1]}"
+  local command="" word options=""
+  COMPREPLY=()
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$word" in
+      run | replay | explain | rules | check-config)
+        command="$word"
+        break
+        ;;
+    esac
+  done
+  local common='-h --help'
+  local configured="$common -c --config --set -q --quiet -v --verbose"
+  case "$command" in
+    '')
+      COMPREPLY=($(compgen -W "run replay explain rules check-config $common --version" -- "$current"))
+      return
+      ;;
+    run) options="$configured -i --interface -f --filter -o --output --workers" ;;
+    replay) options="$configured --json -f --filter -o --output --fail-on" ;;
+    explain) options="$configured --json --fail-on" ;;
+    rules) options="$common --json" ;;
+    check-config) options="$common -c --config --dump --json --set -q --quiet" ;;
+  esac
+  _pickletap_value "$previous" "$current" && return
+  if [[ "$current" == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$current"))
+    return
+  fi
+  IFS=$'\n'
+  case "$command" in
+    replay | explain)
+      compopt -o filenames 2>/dev/null
+      COMPREPLY=($(compgen -f -- "$current"))
+      ;;
+    check-config)
+      compopt -o filenames 2>/dev/null
+      COMPREPLY=($(compgen -f -X '!*.yaml' -- "$current") $(compgen -d -- "$current"))
+      ;;
+  esac
+}
+
+complete -F _pickletap pickletap

@@ -1,0 +1,172 @@
+#include "sensor/daemon/sensor.h"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "config/load.h"
+#include "sensor/daemon/reload.h"
+#include "sensor/daemon/sandbox.h"
+
+namespace pickletap {
+
+namespace {
+
+int64_t wall_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// What a new thread does first: a name for `ps -L`, and its list of system calls.
+std::function<void()> thread_start(std::string name, ThreadKind kind, bool seccomp) {
+  return [name = std::move(name), kind, seccomp] {
+    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    if (seccomp) restrict_thread(kind);
+  };
+}
+
+/// Flow ids are packet numbers: a start that no other run has keeps those of two runs apart in a SIEM.
+uint64_t random_start() {
+  std::random_device entropy;
+  return (uint64_t{entropy()} << 32 | entropy()) >> 13;
+}
+
+}  // namespace
+
+Sensor::Sensor(const Config& config)
+    : config_(config),
+      interfaces_(config.capture.interfaces),
+      memory_limit_bytes_(config.limits.memory_bytes),
+      writer_(EveContext{config.sensor.name, interfaces_, true}),
+      start_time_ns_(wall_now_ns()),
+      last_reload_success_ns_(start_time_ns_),
+      logged_trouble_(interfaces_.size()) {
+  policies_.load(config_);
+  add_outputs();
+  detection_ = std::make_unique<DetectionThread>(config_, writer_, clock_, [this] { return gather(); });
+  open_interfaces();
+}
+
+Sensor::~Sensor() = default;
+
+void Sensor::add_outputs() {
+  auto recent = std::make_unique<RecentAlerts>();
+  recent_alerts_ = recent.get();
+  writer_.add(std::move(recent), kAlertsOnly);
+  for (LiveOutput& one : make_live_outputs(config_)) {
+    queued_outputs_.push_back({one.output.get(), one.uses_network});
+    writer_.add(std::move(one.output), one.types);
+  }
+}
+
+void Sensor::open_interfaces() {
+  const auto& capture = config_.capture;
+  const auto interfaces = static_cast<unsigned>(capture.interfaces.size());
+  const unsigned workers = interfaces * capture.workers;
+  const uint64_t first_number = random_start();
+  for (const std::string& warning : filter_warnings(capture.filter)) spdlog::warn("capture.filter: {}", warning);
+  for (unsigned i = 0; i < interfaces; ++i) {
+    for (unsigned k = 0; k < capture.workers; ++k) {
+      LiveSourceOptions options;
+      options.filter = capture.filter;
+      options.snaplen_bytes = capture.snaplen_bytes;
+      options.buffer_bytes = capture.buffer_bytes;
+      options.promiscuous = capture.promiscuous;
+      options.fanout_group = static_cast<uint16_t>(static_cast<unsigned>(getpid()) + i);
+      options.fanout_size = capture.workers;
+      options.first_number = first_number + captures_.size();
+      options.number_step = workers;
+      auto source = std::make_unique<LiveSource>(capture.interfaces[i], options, clock_);
+      queues_.push_back(std::make_unique<EventQueue>(config_.limits.memory_bytes / 8 / workers, detection_->waker()));
+      detection_->add(*queues_.back());
+      captures_.push_back(std::make_unique<CaptureThread>(config_, std::move(source), static_cast<uint16_t>(i), workers,
+                                                          policies_.load(config_), *queues_.back(), clock_));
+    }
+  }
+}
+
+bool Sensor::has_network_outputs() const {
+  return std::any_of(queued_outputs_.begin(), queued_outputs_.end(),
+                     [](const QueuedPlace& p) { return p.uses_network; });
+}
+
+void Sensor::start() {
+  const bool seccomp = config_.sandbox.seccomp;
+  for (const QueuedPlace& place : queued_outputs_) {
+    const ThreadKind kind = place.uses_network ? ThreadKind::kNetworkOutput : ThreadKind::kFileOutput;
+    place.output->start(thread_start("out-" + std::string(place.output->name()), kind, seccomp));
+  }
+  detection_->start(thread_start("detection", ThreadKind::kDetection, seccomp));
+  for (const auto& capture : captures_) {
+    capture->start(thread_start("cap-" + capture->interface(), ThreadKind::kCapture, seccomp));
+  }
+}
+
+bool Sensor::stop() {
+  for (const auto& capture : captures_) capture->stop();
+  for (const auto& capture : captures_) capture->join();
+  detection_->stop();
+  writer_.finish();
+  return !writer_.failed();
+}
+
+bool Sensor::is_alive() {
+  std::vector<uint64_t> now{detection_->beats()};
+  for (const auto& capture : captures_) now.push_back(capture->beats());
+  bool alive = true;
+  for (size_t i = 0; i < beats_.size(); ++i) alive = alive && now[i] != beats_[i];
+  beats_ = std::move(now);
+  return alive;
+}
+
+void Sensor::log_changes() {
+  const auto interfaces = interface_status();
+  for (size_t i = 0; i < interfaces.size(); ++i) {
+    if (interfaces[i].trouble == logged_trouble_[i]) continue;
+    if (interfaces[i].up) {
+      spdlog::info("{}: capturing again", interfaces[i].name);
+    } else {
+      spdlog::warn("{}", interfaces[i].trouble);
+    }
+    logged_trouble_[i] = interfaces[i].trouble;
+  }
+  if (const uint64_t jumps = clock_.jumps(); jumps != logged_jumps_) {
+    logged_jumps_ = jumps;
+    spdlog::warn("the wall clock was set; it is {:.1f} s from where it would be since the start",
+                 static_cast<double>(clock_.shift_ns()) / 1e9);
+  }
+}
+
+std::vector<std::string> Sensor::reload(const Config& next) {
+  const Policy& policy = policies_.load(next);
+  Config merged = config_;
+  take_reloadable(next, merged);
+  config_ = std::move(merged);
+  for (const auto& capture : captures_) capture->set_policy(policy);
+  const auto apply = [config = config_](Detector& detector, EventWriter& writer) {
+    detector.configure(config);
+    writer.set_sensor_name(config.sensor.name);
+  };
+  if (!detection_->post(apply)) throw ConfigError("too many reloads at once");
+  last_reload_successful_ = true;
+  last_reload_error_.clear();
+  last_reload_success_ns_ = wall_now_ns();
+  return restart_needed(config_, next);
+}
+
+void Sensor::note_reload_failure(std::string error) {
+  last_reload_successful_ = false;
+  last_reload_error_ = std::move(error);
+}
+
+void Sensor::reopen_outputs() {
+  // Through the detection thread: outputs have one caller.
+  detection_->post([](Detector&, EventWriter& writer) { writer.reopen(); });
+}
+
+}  // namespace pickletap

@@ -1,0 +1,69 @@
+#include "sensor/metric_catalog.h"
+
+#include <algorithm>
+#include <array>
+
+namespace pickletap {
+
+namespace {
+
+constexpr auto kCounter = MetricKind::kCounter;
+constexpr auto kGauge = MetricKind::kGauge;
+
+constexpr MetricInfo kCatalog[] = {
+    {"packets_total", kCounter, "Packets read that passed the filter."},
+    {"bytes_total", kCounter, "Bytes of these packets on the wire."},
+    {"capture_cut_packets_total", kCounter, "Packets cut by the snap length."},
+    {"capture_dropped_packets_total", kCounter, "Packets lost before the sensor saw them, by who dropped them."},
+    {"capture_interface_up", kGauge, "1 while packets can be read from the interface."},
+    {"capture_interface_retries_total", kCounter, "Attempts to get an interface back that went away."},
+    {"decode_errors_total", kCounter, "Packets that could not be decoded, by layer."},
+    {"decoded_packets_total", kCounter, "Packets decoded, by what they are."},
+    {"last_packet_timestamp_seconds", kGauge, "Time of the latest packet, Unix seconds; 0 before the first."},
+    {"packet_clock_lag_seconds", kGauge, "How far behind its capture the latest packet was when it was read."},
+    {"flows_total", kCounter, "TCP flows seen."},
+    {"flows_active", kGauge, "TCP flows in the table."},
+    {"flows_ignored_total", kCounter, "Flows found to be another protocol."},
+    {"flows_evicted_total", kCounter, "Flows that made room for others before their time, by their state."},
+    {"stream_gaps_total", kCounter, "Holes in TCP streams that were given up on."},
+    {"stream_gap_bytes_total", kCounter, "Bytes in these holes."},
+    {"stream_out_of_order_segments_total", kCounter, "Segments held until the ones before them came."},
+    {"stream_outside_window_segments_total", kCounter, "Segments outside the receiver's window."},
+    {"stream_limit_segments_total", kCounter, "Segments not held because a limit was reached."},
+    {"memory_bytes", kGauge, "Memory in use, by pool."},
+    {"memory_limit_bytes", kGauge, "limits.memory of the configuration."},
+    {"frames_total", kCounter, "multiprocessing messages read, by direction."},
+    {"pickles_total", kCounter, "Pickles judged, by verdict."},
+    {"held_facts_dropped_total", kCounter, "Facts dropped while it was unclear what protocol a flow speaks."},
+    {"listeners", kGauge, "Listeners known, by how they authenticate their peers."},
+    {"listeners_dropped_total", kCounter, "Listeners not recorded because the inventory was full."},
+    {"handshakes_total", kCounter, "Handshakes, by result and digest."},
+    {"alerts_total", kCounter, "Alerts raised, by rule."},
+    {"alerts_suppressed_total", kCounter, "Alerts not raised because of the configuration, by rule."},
+    {"alerts_parked_early_total", kCounter, "Alerts released before their server spoke because too many waited."},
+    {"detector_flows_untracked_total", kCounter, "Flows beyond what the detection thread keeps notes of."},
+    {"events_dropped_total", kCounter, "Facts lost between the workers and the detection thread: its queue was full."},
+    {"event_queue_bytes", kGauge, "Facts waiting for the detection thread."},
+    {"packet_latency_seconds", MetricKind::kHistogram, "Time from the capture of a packet to its alert."},
+    {"output_events_total", kCounter, "Events written, by output."},
+    {"output_dropped_total", kCounter, "Events lost, by output."},
+    {"output_queue_bytes", kGauge, "Events waiting to be written, by output."},
+    {"output_up", kGauge, "1 while the output takes events."},
+    {"http_requests_total", kCounter, "HTTP requests answered, by handler and status code class."},
+    {"http_connections_rejected_total", kCounter, "HTTP connections refused because too many were open."},
+    {"config_last_reload_successful", kGauge, "1 when the configuration in force is the one on disk as last read."},
+    {"config_last_reload_success_timestamp_seconds", kGauge, "When a configuration was last taken, Unix seconds."},
+    {"build_info", kGauge, "1, with the version of the sensor."},
+};
+
+}  // namespace
+
+std::span<const MetricInfo> metric_catalog() { return kCatalog; }
+
+const MetricInfo* find_metric(std::string_view name) {
+  const auto* at = std::find_if(std::begin(kCatalog), std::end(kCatalog),
+                                [name](const MetricInfo& metric) { return metric.name == name; });
+  return at == std::end(kCatalog) ? nullptr : at;
+}
+
+}  // namespace pickletap
