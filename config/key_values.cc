@@ -45,7 +45,8 @@ struct NumberKind {
 const NumberKind* number_kind(KeyKind kind) {
   static constexpr NumberKind kSizes{parse_size, size_text, "a size", " such as 256MiB",
                                      " (write 1048576, 256MiB or 1GB)"};
-  static const NumberKind kCounts{parse_count, [](uint64_t n) { return std::to_string(n); }, "a whole number", "", ""};
+  static constexpr NumberKind kCounts{parse_count, [](uint64_t n) { return std::to_string(n); }, "a whole number", "",
+                                      ""};
   static constexpr NumberKind kSeconds{parse_duration, duration_text, "a duration", " such as 60s",
                                        " (write 60s, 5m, 2h or 1d)"};
   static constexpr NumberKind kMilliseconds{parse_duration_ms, duration_ms_text, "a duration", " such as 20ms",

@@ -128,7 +128,7 @@ Commands add_commands(CLI::App& app, Options& options) {
 
   CLI::App& check = add_command(app, "check-config", "Say whether a configuration is valid");
   add_sources(check, options.sources);
-  check.add_option("FILE", options.check.sources.file, "The configuration, as after -c")->type_name("FILE");
+  check.add_option("FILE", options.check.sources.file, "The configuration, as after -c")->type_name("");
   CLI::Option* dump = check.add_flag("--dump", options.check.dump, "Print every value and where it comes from");
   check.add_flag("--json", options.check.json, "With --dump: as JSON")->needs(dump);
   check.add_flag("-q,--quiet", options.quiet, "Say nothing when it is valid");

@@ -51,6 +51,7 @@ constexpr MetricInfo kCatalog[] = {
     {"output_up", kGauge, "1 while the output takes events."},
     {"http_requests_total", kCounter, "HTTP requests answered, by handler and status code class."},
     {"http_connections_rejected_total", kCounter, "HTTP connections refused because too many were open."},
+    {"http_timeouts_total", kCounter, "HTTP connections closed because the client was too slow, by phase."},
     {"config_last_reload_successful", kGauge, "1 when the configuration in force is the one on disk as last read."},
     {"config_last_reload_success_timestamp_seconds", kGauge, "When a configuration was last taken, Unix seconds."},
     {"build_info", kGauge, "1, with the version of the sensor."},

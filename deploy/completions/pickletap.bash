@@ -1,21 +1,28 @@
 # Completion of pickletap for bash. tests/deploy/completions_test.cc holds it against --help.
 
+# The files below the word being typed; with a second argument, those that match this pattern, and folders. One a line,
+# as names have spaces.
+_pickletap_files() {
+  local IFS=$'\n'
+  compopt -o filenames 2>/dev/null
+  if [ $# -eq 1 ]; then
+    COMPREPLY=($(compgen -f -- "$1"))
+  else
+    COMPREPLY=($(compgen -f -X "!$2" -- "$1") $(compgen -d -- "$1"))
+  fi
+}
+
 # Words of a fixed set, or files, for the value of an option. False: this option takes none.
 _pickletap_value() {
   case "$1" in
     -i | --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$2")) ;;
     --fail-on) COMPREPLY=($(compgen -W 'high medium low' -- "$2")) ;;
-    -c | --config)
-      compopt -o filenames 2>/dev/null
-      COMPREPLY=($(compgen -f -X '!*.yaml' -- "$2") $(compgen -d -- "$2"))
-      ;;
-    -o | --output)
-      compopt -o filenames 2>/dev/null
-      COMPREPLY=($(compgen -f -- "$2"))
-      ;;
+    -c | --config) _pickletap_files "$2" '*.yaml' ;;
+    -o | --output) _pickletap_files "$2" ;;
     -f | --filter | --workers | --set) COMPREPLY=() ;;
     *) return 1 ;;
   esac
+  return 0
 }
 
 _pickletap() {
@@ -49,16 +56,9 @@ _pickletap() {
     COMPREPLY=($(compgen -W "$options" -- "$current"))
     return
   fi
-  IFS=$'\n'
   case "$command" in
-    replay | explain)
-      compopt -o filenames 2>/dev/null
-      COMPREPLY=($(compgen -f -- "$current"))
-      ;;
-    check-config)
-      compopt -o filenames 2>/dev/null
-      COMPREPLY=($(compgen -f -X '!*.yaml' -- "$current") $(compgen -d -- "$current"))
-      ;;
+    replay | explain) _pickletap_files "$current" ;;
+    check-config) _pickletap_files "$current" '*.yaml' ;;
   esac
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sensor/daemon/started_thread.h"
+
 namespace pickletap {
 
 CaptureThread::CaptureThread(const Config& config, std::unique_ptr<LiveSource> source, uint16_t source_index,
@@ -16,11 +18,8 @@ CaptureThread::CaptureThread(const Config& config, std::unique_ptr<LiveSource> s
   publish();
 }
 
-void CaptureThread::start(std::function<void()> on_thread_start) {
-  thread_ = std::thread([this, on_thread_start = std::move(on_thread_start)] {
-    on_thread_start();
-    run();
-  });
+void CaptureThread::start(const std::function<void()>& on_thread_start) {
+  thread_ = started_thread(on_thread_start, [this] { run(); });
 }
 
 void CaptureThread::stop() {

@@ -49,7 +49,13 @@ class CaptureThread {
   CaptureThread(const Config& config, std::unique_ptr<LiveSource> source, uint16_t source_index, unsigned workers,
                 const Policy& policy, EventQueue& queue, LiveClock& clock);
 
-  void start(std::function<void()> on_thread_start);
+  ~CaptureThread() {
+    stop();
+    join();
+  }
+
+  /// Throws what `on_thread_start` throws on the new thread.
+  void start(const std::function<void()>& on_thread_start);
   /// Any thread: for pickles that begin from now on. Both policies outlive the thread.
   void set_policy(const Policy& policy) { next_policy_.store(&policy, std::memory_order_release); }
   void stop();

@@ -71,18 +71,14 @@ void check_eve_folder(const Config& config) {
 
 SandboxPaths paths_of(const Config& config, const std::string& config_file) {
   SandboxPaths paths;
-  // The folder as a whole: before a reload, files may be added in conf.d.
-  if (!config_file.empty()) paths.readable.push_back(folder_of(config_file));
-  for (const auto* files : {&config.policy.dangerous_files, &config.policy.safe_files}) {
-    paths.readable.insert(paths.readable.end(), files->begin(), files->end());
-  }
-  if (!config.outputs.redis.password_file.empty()) paths.readable.push_back(config.outputs.redis.password_file);
-  // Names of hosts, time zones, and what getaddrinfo(3) asks for.
-  for (const char* path : {"/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
-                           "/etc/services", "/etc/localtime", "/usr/share/zoneinfo", "/usr/lib", "/run/systemd/resolve",
-                           "/sys/class/net", "/sys/devices", "/proc/self", "/proc/net"}) {
-    paths.readable.emplace_back(path);
-  }
+  // Folders, for a reload reads what has come or was replaced since.
+  const auto read_beside = [&paths](const std::string& file) {
+    if (!file.empty()) paths.readable.push_back(folder_of(file));
+  };
+  read_beside(config_file);
+  for (const std::string& file : config.policy.dangerous_files) read_beside(file);
+  for (const std::string& file : config.policy.safe_files) read_beside(file);
+  read_beside(config.outputs.redis.password_file);
   if (!config.outputs.eve.file.empty()) paths.writable.push_back(folder_of(config.outputs.eve.file));
   return paths;
 }
@@ -108,7 +104,7 @@ class Daemon {
     look_after();
     feed_watchdog();
     if (http_) http_->start();
-    if (config().sandbox.seccomp) restrict_thread(ThreadKind::kMain);
+    if (sensor_.restricts_threads()) restrict_thread(ThreadKind::kMain);
     spdlog::info("pickletap {} ({}) captures on {}", kVersion, kRevision, joined(config().capture.interfaces));
     notify_.ready("capturing on " + joined(config().capture.interfaces));
     sensor_.log_changes();
@@ -130,6 +126,7 @@ class Daemon {
     if (!config().sandbox.landlock) return;
     SandboxPaths paths = paths_of(config(), config_file_);
     paths.tcp_connect = sensor_.has_network_outputs();
+    add_system_paths(paths, sensor_.has_network_outputs());
     std::string why;
     if (!restrict_files(paths, why)) spdlog::warn("files are not restricted: {}", why);
   }

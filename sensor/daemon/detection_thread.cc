@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "sensor/daemon/started_thread.h"
+
 namespace pickletap {
 
 namespace {
@@ -51,11 +53,8 @@ DetectionThread::DetectionThread(const Config& config, EventWriter& writer, Live
       snapshot_(detector_.snapshot()),
       summaries_(std::make_shared<const std::vector<ListenerSummary>>()) {}
 
-void DetectionThread::start(std::function<void()> on_thread_start) {
-  thread_ = std::thread([this, on_thread_start = std::move(on_thread_start)] {
-    on_thread_start();
-    run();
-  });
+void DetectionThread::start(const std::function<void()>& on_thread_start) {
+  thread_ = started_thread(on_thread_start, [this] { run(); });
 }
 
 void DetectionThread::stop() {

@@ -42,7 +42,8 @@ class DetectionThread {
   void add(EventQueue& queue) { queues_.push_back(&queue); }
   Waker& waker() { return waker_; }
 
-  void start(std::function<void()> on_thread_start);
+  /// Throws what `on_thread_start` throws on the new thread.
+  void start(const std::function<void()>& on_thread_start);
   /// When nothing is put any more: reads the queues out, lets go of what is parked, writes the last stats, and joins.
   void stop();
   /// False: too many wait.

@@ -88,8 +88,8 @@ void allow_path(const Descriptor& ruleset, const std::string& path, uint64_t for
   if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
     fail("Landlock refuses a rule for " + path);
   }
-  // Of procfs the kernel makes inodes anew once memory was short, and the rule would stay with the old one; an open
-  // descriptor holds the one that the rule is about.
+  // Of procfs the kernel makes inodes anew once memory was short, and the rule would stay with the old one (seen with
+  // /proc/sys/vm/drop_caches); an open descriptor holds the one that the rule is about.
   if (system.f_type == PROC_SUPER_MAGIC) place.keep();
 }
 

@@ -13,49 +13,21 @@
 #include <cstdint>
 #include <initializer_list>
 #include <span>
+#include <utility>
 
 namespace pickletap {
 namespace {
 
 // ---- Plain lists. Grouped by what needs them, so that a line can be judged.
 
-/// Memory, locks, time and the end of a thread, and the descriptors it has already: every kind.
-constexpr std::array kCommon{"brk",
-                             "munmap",
-                             "mremap",
-                             "madvise",  // malloc
-                             "sched_getaffinity",
-                             "sysinfo",  // malloc's arenas, qsort
-                             "futex",
-                             "sched_yield",
-                             "restart_syscall",  // mutexes, threads
-                             "clock_gettime",
-                             "clock_getres",
-                             "clock_nanosleep",
-                             "nanosleep",
-                             "gettimeofday",
-                             "time",  // where there is no vDSO
-                             "rt_sigprocmask",
-                             "rt_sigaction",
-                             "rt_sigreturn",
-                             "sigaltstack",  // abort(), end of a thread
-                             "getpid",
-                             "gettid",
-                             "getuid",
-                             "geteuid",
-                             "getgid",
-                             "getegid",
-                             "getrandom",
-                             "read",
-                             "readv",
-                             "write",
-                             "writev",
-                             "close",
-                             "fstat",
-                             "poll",
-                             "ppoll",  // the log, wake-ups by eventfd
-                             "exit",
-                             "exit_group"};
+// Every kind. Memory: malloc(), its arenas and qsort(). Time: where there is no vDSO. Signals: abort(), the end of a
+// thread. Descriptors: the log, and wake-ups by eventfd.
+constexpr std::array kMemory{"brk", "munmap", "mremap", "madvise", "sched_getaffinity", "sysinfo"};
+constexpr std::array kThreads{"futex", "sched_yield", "restart_syscall", "exit", "exit_group"};
+constexpr std::array kTime{"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time"};
+constexpr std::array kSignals{"rt_sigprocmask", "rt_sigaction", "rt_sigreturn", "sigaltstack"};
+constexpr std::array kIdentity{"getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getrandom"};
+constexpr std::array kDescriptors{"read", "readv", "write", "writev", "close", "fstat", "poll", "ppoll"};
 
 /// Opening for reading is added with conditions.
 constexpr std::array kReadFiles{"newfstatat", "stat",   "lstat",   "statx",      "access", "faccessat",
@@ -104,7 +76,12 @@ class List {
 };
 
 void add_common(List& list) {
-  list.plain(kCommon);
+  list.plain(kMemory);
+  list.plain(kThreads);
+  list.plain(kTime);
+  list.plain(kSignals);
+  list.plain(kIdentity);
+  list.plain(kDescriptors);
   for (const char* name : {"mmap", "mprotect"}) list.when(name, {masked(2, PROT_EXEC, 0)});
   list.when("tgkill", {equals(0, static_cast<uint32_t>(getpid()))});  // abort()
   list.when("prctl", {equals(0, PR_SET_NAME)});

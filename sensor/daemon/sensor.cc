@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -69,6 +68,8 @@ void Sensor::open_interfaces() {
   const auto interfaces = static_cast<unsigned>(capture.interfaces.size());
   const unsigned workers = interfaces * capture.workers;
   const uint64_t first_number = random_start();
+  // Not the process id: two sensors in one group would share the packets between them.
+  const auto first_group = static_cast<unsigned>(random_start());
   for (const std::string& warning : filter_warnings(capture.filter)) spdlog::warn("capture.filter: {}", warning);
   for (unsigned i = 0; i < interfaces; ++i) {
     for (unsigned k = 0; k < capture.workers; ++k) {
@@ -77,7 +78,7 @@ void Sensor::open_interfaces() {
       options.snaplen_bytes = capture.snaplen_bytes;
       options.buffer_bytes = capture.buffer_bytes;
       options.promiscuous = capture.promiscuous;
-      options.fanout_group = static_cast<uint16_t>(static_cast<unsigned>(getpid()) + i);
+      options.fanout_group = static_cast<uint16_t>(first_group + i);
       options.fanout_size = capture.workers;
       options.first_number = first_number + captures_.size();
       options.number_step = workers;
@@ -95,8 +96,13 @@ bool Sensor::has_network_outputs() const {
                      [](const QueuedPlace& p) { return p.uses_network; });
 }
 
+bool Sensor::restricts_threads() const { return config_.sandbox.seccomp && why_no_seccomp_.empty(); }
+
 void Sensor::start() {
-  const bool seccomp = config_.sandbox.seccomp;
+  if (config_.sandbox.seccomp && !can_restrict_threads(why_no_seccomp_)) {
+    spdlog::warn("system calls are not restricted: {}", why_no_seccomp_);
+  }
+  const bool seccomp = restricts_threads();
   for (const QueuedPlace& place : queued_outputs_) {
     const ThreadKind kind = place.uses_network ? ThreadKind::kNetworkOutput : ThreadKind::kFileOutput;
     place.output->start(thread_start("out-" + std::string(place.output->name()), kind, seccomp));

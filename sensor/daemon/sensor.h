@@ -26,8 +26,10 @@ class Sensor final : public StatusSource {
   explicit Sensor(const Config& config);
   ~Sensor() override;
 
-  /// Starts all threads: outputs, detection, capture.
+  /// Starts all threads: outputs, detection, capture. Throws what their sandboxes throw.
   void start();
+  /// Each thread has its list of system calls. After start().
+  bool restricts_threads() const;
   /// Ends them in the order of the data and writes what waits. False: some output lost events.
   bool stop();
 
@@ -70,9 +72,10 @@ class Sensor final : public StatusSource {
     bool uses_network;
   };
   std::vector<QueuedPlace> queued_outputs_;
-  std::unique_ptr<DetectionThread> detection_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
+  std::unique_ptr<DetectionThread> detection_;
   std::vector<std::unique_ptr<CaptureThread>> captures_;  // all workers of the first interface, then the next's
+  std::string why_no_seccomp_;
   int64_t start_time_ns_ = 0;
   bool last_reload_successful_ = true;
   std::string last_reload_error_;

@@ -62,8 +62,7 @@ std::string_view view(beast::string_view text) { return {text.data(), text.size(
 
 /// The status for a header that cannot be understood; nothing when the client is merely gone.
 std::optional<unsigned> status_of(const beast::error_code& error) {
-  static const beast::error_code kAny = http::make_error_code(http::error::end_of_stream);
-  if (error.category() != kAny.category()) return std::nullopt;
+  if (error.category() != http::make_error_code(http::error::end_of_stream).category()) return std::nullopt;
   if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
   if (error == http::error::body_limit) return 413;

@@ -83,7 +83,8 @@ bool Socket::connect_unix(const std::string& path, Type type, Deadline deadline)
 bool Socket::connect_ip(const OutputAddress& address, Type type, Deadline deadline) {
   addrinfo hints{};
   hints.ai_socktype = type == Type::kStream ? SOCK_STREAM : SOCK_DGRAM;
-  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+  // Without AI_ADDRCONFIG: on a host with nothing but loopback addresses it leaves no answer for "localhost".
+  hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const int trouble = getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (trouble != 0) {

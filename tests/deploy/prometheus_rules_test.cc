@@ -149,7 +149,7 @@ bool sensor_raises(const std::string& rule) {
 TEST(PrometheusRules, EveryRuleOfTheSensorHasOneAlertAndTheReadmeIsRight) {
   struct Row {
     std::string alert;
-    bool raised;
+    bool raised = false;
   };
   std::map<std::string, Row> table;
   const std::string readme = read_bytes(deploy_path("prometheus/README.md"));

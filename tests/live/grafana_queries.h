@@ -15,9 +15,9 @@ struct GrafanaQuery {
 };
 
 inline std::string without_variables(std::string expression) {
-  static const std::pair<std::string, std::string> kValues[] = {
+  static const std::pair<std::string, std::string> values[] = {
       {"$__rate_interval", "15s"}, {"$__range", "1m"}, {"$instance", ".+"}};
-  for (const auto& [variable, value] : kValues) {
+  for (const auto& [variable, value] : values) {
     for (size_t at = 0; (at = expression.find(variable, at)) != expression.npos; at += value.size()) {
       expression.replace(at, variable.size(), value);
     }

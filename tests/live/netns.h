@@ -141,7 +141,11 @@ class VethPair {
   VethPair(const VethPair&) = delete;
   VethPair& operator=(const VethPair&) = delete;
   ~VethPair() {
-    for (const End* end : {&a, &b}) run({"ip", "netns", "del", end->ns});
+    try {
+      for (const End* end : {&a, &b}) run({"ip", "netns", "del", end->ns});
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << "a namespace is left behind: " << error.what();
+    }
   }
 
   const End a, b;

@@ -4,10 +4,15 @@
 #include <sys/stat.h>
 
 #include <boost/json.hpp>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/live/grafana_queries.h"
@@ -122,6 +127,20 @@ class PrometheusLive : public testing::Test {
     return reply.status == 200 ? json::parse(reply.body).as_array() : json::array();
   }
 
+  /// Rules that Prometheus could not evaluate, or has not yet, with its reason.
+  std::string unhealthy_rules() const {
+    const HttpReply reply = get(kPrometheusPort, "/api/v1/rules");
+    if (reply.status != 200) return reply.body;
+    std::string found;
+    const json::value answer = json::parse(reply.body);
+    for (const json::value& group : answer.at("data").at("groups").as_array()) {
+      for (const json::value& rule : group.at("rules").as_array()) {
+        if (rule.at("health") != "ok") found += json::serialize(rule) + "\n";
+      }
+    }
+    return found;
+  }
+
   std::string eve_path() const { return folder_.path("log/eve.json"); }
   /// EVE alerts of a rule.
   std::vector<json::object> eve_alerts(const std::string& rule) const {
@@ -131,8 +150,8 @@ class PrometheusLive : public testing::Test {
     for (std::string line; std::getline(lines, line);) {
       if (lines.eof()) break;  // a line that is being written
       json::object event = json::parse(line).as_object();
-      if (event["event_type"] == "alert" && event["alert"].at("rule").as_string() == rule)
-        found.push_back(std::move(event));
+      const bool alert = event["event_type"] == "alert";
+      if (alert && event["alert"].at("rule").as_string() == rule) found.push_back(std::move(event));
     }
     return found;
   }
@@ -217,6 +236,7 @@ TEST_F(PrometheusLive, EveryQueryOfTheDashboardReturnsData) {
     EXPECT_TRUE(in_time([&] { return HasFailure() || !query(one.expression).empty(); }))
         << one.title << ": no data: " << one.expression;
   }
+  EXPECT_TRUE(in_time([this] { return unhealthy_rules().empty(); })) << unhealthy_rules();
   // Not only some data: what the panels show is what happened.
   EXPECT_TRUE(in_time([&] { return value_of("sum(pickletap_alerts_total{severity=\"1\"})") == 1; }));
   EXPECT_TRUE(in_time([&] { return value_of("sum(pickletap_listeners{auth=\"mutual\"})") == 1; }));

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -82,7 +84,7 @@ TEST_F(Configuration, DumpIsAConfigurationWithTheSameValues) {
     ASSERT_EQ(before.size(), after.size());
     for (const auto& [key, entry] : before) {
       EXPECT_EQ(entry.at("value"), after.at(key).at("value")) << key;
-      EXPECT_TRUE(text_at(after, {key, "origin"}).starts_with(again + ":")) << key;
+      EXPECT_TRUE(text_at(after, {std::string(key).c_str(), "origin"}).starts_with(again + ":")) << key;
     }
   }
 }
@@ -242,6 +244,7 @@ TEST_F(ConfigSchema, AcceptsWhatTheProgramAccepts) {
       "rules: {pickle.unknown-call: {severity: 1}, auth.failed: {severity: high, enabled: yes}, frame.oversized: }",
       "sandbox: {user: _pickle-tap.1, landlock: no}",
   };
+  folder_.write("a.yaml", "version: 1\n");
   for (const char* text : right) {
     const std::string file = folder_.write("right.yaml", std::string(text) + "\n");
     const Finished program = pickletap({"check-config", file});
@@ -281,6 +284,30 @@ TEST_F(Configuration, RunNamesTheOptionThatIsWrong) {
     EXPECT_EQ(result.exit_code, 2) << shown(arguments);
     EXPECT_TRUE(result.err.starts_with("pickletap: " + c.says)) << result.err;
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+}
+
+// Neither root nor anybody else can write in a folder that is not there, so `run` ends with a message.
+TEST_F(Configuration, RunLogsAsDaemonsDo) {
+  const std::string stamped =
+      "(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z (DEBUG|INFO|WARNING|ERROR) [^\\n]+\\n)+";
+  const std::string prefixed = "(<[3467]>[^\\n]+\\n)+";
+  const struct {
+    const char* journal;  ///< a line of the shell before the program
+    std::string want;
+  } cases[] = {
+      {"unset JOURNAL_STREAM", stamped},
+      {"export JOURNAL_STREAM=1:1", stamped},  // a parent's
+      {"export JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr)", prefixed},
+  };
+  for (const auto& c : cases) {
+    const Finished result =
+        run({"/bin/sh", "-c", std::string(c.journal) + "; exec \"$0\" \"$@\"", PICKLETAP_BINARY, "run", "-c", empty_,
+             "-i", "lo", "--set", "http.listen=", "-o", folder_.path("none/eve.json")});
+    EXPECT_EQ(result.crash(), "");
+    EXPECT_EQ(result.exit_code, 1) << c.journal;
+    EXPECT_TRUE(std::regex_match(result.err, std::regex(c.want))) << c.journal << ": " << result.err;
+    EXPECT_EQ(result.out, "");
   }
 }
 

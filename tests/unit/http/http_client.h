@@ -39,14 +39,13 @@ inline bool eventually(const std::function<bool()>& condition) {
 
 class RunningServer {
  public:
-  explicit RunningServer(StatusSource& source, Config config = any_port(), const HttpLimits& limits = {})
+  explicit RunningServer(StatusSource& source, const Config& config = any_port(), const HttpLimits& limits = {})
       : work_(io_.get_executor()), server_(io_, config, source, limits) {
     server_.start();
     thread_ = std::thread([this] { io_.run(); });
   }
   ~RunningServer() {
-    boost::asio::post(io_, [this] { server_.stop(); });
-    work_.reset();
+    io_.stop();
     thread_.join();
   }
   RunningServer(const RunningServer&) = delete;

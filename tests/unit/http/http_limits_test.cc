@@ -236,6 +236,7 @@ TEST_F(HttpLimitsTest, ManyClientsAtOnceAreAllServed) {
   config.http.max_connections = 64;
   RunningServer server(sensor_, config);
   std::vector<std::unique_ptr<RawClient>> clients;
+  clients.reserve(60);
   for (int i = 0; i < 60; ++i) clients.push_back(std::make_unique<RawClient>(server.port()));
   for (int round = 1; round <= 3; ++round) {
     for (auto& client : clients) ASSERT_TRUE(client->send(kHealthz));

@@ -66,11 +66,11 @@ class PageInBrowser : public ::testing::Test {
   PageInBrowser() : folder_(std::filesystem::temp_directory_path() / ("page-" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_);
   }
-  ~PageInBrowser() override { std::filesystem::remove_all(folder_); }
-
   void SetUp() override {
     if (std::system("command -v chromium >/dev/null 2>&1") != 0) GTEST_SKIP() << "chromium is not installed";
   }
+
+  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   /// The document as it stands after some refreshes; what the browser had to complain of is in complaints_.
   std::string dom(uint16_t port) {
