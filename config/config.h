@@ -85,7 +85,7 @@ struct Config {
     Redis redis;
     uint64_t queue_bytes = 16U << 20;  ///< each output; what comes while it is full is dropped and counted
     uint32_t flush_bytes = 64U << 10;  ///< written at once when this much waits …
-    uint32_t flush_interval_ms = 20;   ///< … or the first line waited this long
+    uint32_t flush_interval_ms = 5;    ///< … or the first line waited this long
     uint32_t stats_interval_s = 60;    ///< between two `stats` events of the daemon; 0: only at its end
   } outputs;
   struct {

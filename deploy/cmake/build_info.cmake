@@ -1,5 +1,9 @@
 # generated/sensor/build_info.h: version of the project, revision of the checkout ("unknown" outside of one).
-set(PICKLETAP_REVISION "unknown")
+# A build from an unpacked source package is told by the environment.
+set(PICKLETAP_REVISION "$ENV{PICKLETAP_REVISION}")
+if(NOT PICKLETAP_REVISION)
+  set(PICKLETAP_REVISION "unknown")
+endif()
 find_package(Git QUIET)
 if(GIT_FOUND AND EXISTS ${PROJECT_SOURCE_DIR}/.git)
   execute_process(

@@ -68,7 +68,7 @@ class Transport {
 struct QueueLimits {
   uint64_t bytes = 16U << 20;
   uint32_t flush_bytes = 64U << 10;
-  std::chrono::milliseconds flush_interval{20};
+  std::chrono::milliseconds flush_interval{5};
 };
 
 struct OutputState {
