@@ -1,15 +1,14 @@
 # cmake -DOUTPUT=FILE.cc -DINPUTS=a.yaml,b.yaml -P embed.cmake
-# Writes the texts as char arrays (a string literal of more than 64 KiB is not portable) behind embedded_policy.h.
+# Writes the texts as char arrays behind embedded_policy.h.
+include(${CMAKE_CURRENT_LIST_DIR}/../deploy/cmake/char_array.cmake)
 string(REPLACE "," ";" inputs "${INPUTS}")
 set(arrays "")
 set(rows "")
 set(index 0)
 foreach(input IN LISTS inputs)
-  file(READ ${input} hex HEX)
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
-  string(REGEX REPLACE "(('.x..',){20})" "\\1\n" bytes "${bytes}")
+  read_as_characters(${input} characters)
   get_filename_component(name ${input} NAME)
-  string(APPEND arrays "constexpr char kText${index}[] = {\n${bytes}'\\0'};\n")
+  string(APPEND arrays "constexpr char kText${index}[] = {\n${characters}};\n")
   string(APPEND rows "    {\"${name}\", {kText${index}, sizeof kText${index} - 1}},\n")
   math(EXPR index "${index} + 1")
 endforeach()

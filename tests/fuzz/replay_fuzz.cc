@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   DissectorCounters counters;
   const DissectorContext context{limits, machines, counters, true};
   NoOutput output;
-  Detector detector(Config{}, output);
+  static const Config config;
+  Detector detector(config, output);
   FlowTable flows(FlowTableConfig{}, registry_protocols(context), detector);
   Packet packet;
   for (ByteSpan rest(data, size); rest.size() > 2; ++packet.number, packet.time_ns += 100'000'000) {

@@ -277,8 +277,7 @@ TEST_F(DaemonTest, MistakesEndItBeforeItBegins) {
       {{"-f", "not a filter"}, 2, "syntax error"},
       {{"--set", "sandbox.user=nobody-of-this-name"}, 1, "nobody-of-this-name"},
       {{"--set", "http.listen=127.0.0.1"}, 2, "http.listen"},
-      {{"-o", "/nowhere/eve.json"}, 1, "/nowhere"},
-      {{"--workers", "0"}, 2, "capture.workers"},
+      {{"--workers", "0"}, 2, "--workers"},
       {{"--set", "capture.workesr=2"}, 2, "did you mean capture.workers?"},
   };
   for (const auto& one : cases) {
@@ -287,6 +286,14 @@ TEST_F(DaemonTest, MistakesEndItBeforeItBegins) {
     EXPECT_THAT(done.err, HasSubstr(one.says));
     EXPECT_FALSE(std::filesystem::exists(eve()));
   }
+}
+
+TEST_F(DaemonTest, AFileThatCannotBeWrittenFromTheStartIsAMistake) {
+  Arguments words = command();
+  std::replace(words.begin(), words.end(), eve(), std::string("/nowhere/eve.json"));
+  const Finished done = wire_->run_in(wire_->b, words);
+  EXPECT_EQ(done.exit_code, 1);
+  EXPECT_THAT(done.err, HasSubstr("outputs.eve.file: cannot write in /nowhere: No such file or directory"));
 }
 
 }  // namespace
