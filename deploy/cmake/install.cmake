@@ -4,7 +4,7 @@ set(PICKLETAP_SYSTEMD_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd lo
 set(PICKLETAP_ZSH_COMPLETION_DIR share/zsh/site-functions CACHE STRING "Where zsh looks for completions")
 set(PICKLETAP_FISH_COMPLETION_DIR share/fish/vendor_completions.d CACHE STRING "Where fish looks for completions")
 option(PICKLETAP_INSTALL_LICENSE "Install LICENSE beside the documentation" ON)
-set(PICKLETAP_PREBUILT "" CACHE FILEPATH "Install this program; for a tree configured with PICKLETAP_FOLDERS empty")
+set(PICKLETAP_PREBUILT "" CACHE FILEPATH "Install this program and build nothing")
 
 set(pickletap_share ${CMAKE_INSTALL_DATADIR}/pickletap)
 
