@@ -152,6 +152,22 @@ TEST_F(DaemonTest, SeesAnAttackSaysItEverywhereAndEndsInOrder) {
   EXPECT_THAT(last, HasSubstr("\"event_type\":\"stats\""));
 }
 
+TEST_F(DaemonTest, WritesEventsOfEveryTypeByTheSchema) {
+  if (run({"python3", "-c", "import jsonschema"}).exit_code != 0) GTEST_SKIP() << "needs python3-jsonschema";
+  Process sensor = start({"--set", "outputs.eve.types=[alert, listener, stats, python_mp, flow, anomaly]"});
+  listen();
+  attack(46000, 3);
+  EXPECT_TRUE(eventually([&] { return is_alerted(46002); })) << logged();
+  EXPECT_EQ(sensor.terminate(), 0) << logged();
+  const std::string source = PICKLETAP_SOURCE_DIR;
+  const Finished checked =
+      run({"python3", source + "/tests/replay/validate_events.py", source + "/deploy/schema/eve.schema.json", eve()});
+  EXPECT_EQ(checked.exit_code, 0) << checked.out << checked.err;
+  for (const char* type : {"alert", "listener", "stats", "python_mp", "flow"}) {
+    EXPECT_THAT(read_bytes(eve()), HasSubstr("\"event_type\":\"" + std::string(type) + "\""));
+  }
+}
+
 TEST_F(DaemonTest, TwoWorkersSeeEachAttackOnce) {
   Process sensor = start({"--workers", "2"});
   listen();

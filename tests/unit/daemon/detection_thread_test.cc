@@ -161,6 +161,7 @@ TEST_F(DetectionThreadTest, RunsTasksBetweenEvents) {
     return suppressed == 1;
   }));
   EXPECT_EQ(kept_.count("frame.oversized"), 0U);
+  thread->stop();  // queues outlive it
 }
 
 TEST_F(DetectionThreadTest, TakesNoMoreTasksThanItsBound) {
