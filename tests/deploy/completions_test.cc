@@ -47,7 +47,8 @@ TEST(BashCompletion, OffersEachCommandWithItsOptions) {
 TEST(BashCompletion, OffersValuesAndFiles) {
   using Offers = std::vector<std::string>;
   EXPECT_EQ(bash_offers({"pickletap", "replay", "--fail-on", "m"}), Offers{"medium"});
-  EXPECT_EQ(bash_offers({"pickletap", "run", "-i", "l"}), Offers{"lo"});
+  const bool knows_interfaces = std::filesystem::exists("/sys/class/net/lo");  // not where there is no sysfs
+  EXPECT_EQ(bash_offers({"pickletap", "run", "-i", "l"}), knows_interfaces ? Offers{"lo"} : Offers{});
   const TempFolder folder;
   const std::string capture = folder.write("a capture.pcap", "");
   const std::string config = folder.write("site.yaml", "");
