@@ -152,13 +152,13 @@ std::vector<std::string> Sensor::reload(const Config& next) {
   const Policy& policy = policies_.load(next);
   Config merged = config_;
   take_reloadable(next, merged);
-  config_ = std::move(merged);
-  for (const auto& capture : captures_) capture->set_policy(policy);
-  const auto apply = [config = config_](Detector& detector, EventWriter& writer) {
-    detector.configure(config);
-    writer.set_sensor_name(config.sensor.name);
+  const auto apply = [merged](Detector& detector, EventWriter& writer) {
+    detector.configure(merged);
+    writer.set_sensor_name(merged.sensor.name);
   };
   if (!detection_->post(apply)) throw ConfigError("too many reloads at once");
+  for (const auto& capture : captures_) capture->set_policy(policy);
+  config_ = std::move(merged);
   last_reload_successful_ = true;
   last_reload_error_.clear();
   last_reload_success_ns_ = wall_now_ns();
