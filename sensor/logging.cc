@@ -84,6 +84,4 @@ void set_up_logging(LogStyle style, const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void set_log_level(const std::string& level) { spdlog::set_level(level_from(level)); }
-
 }  // namespace pickletap

@@ -15,7 +15,4 @@ enum class LogStyle { kCommand, kDaemon };
 /// `level`: "debug", "info", "warning" or "error". May be called again, with another style.
 void set_up_logging(LogStyle style, const std::string& level);
 
-/// The same words, for a reload. Any thread.
-void set_log_level(const std::string& level);
-
 }  // namespace pickletap
