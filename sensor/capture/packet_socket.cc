@@ -12,16 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <sstream>
-#include <string_view>
-#include <utility>
+#include <charconv>
+#include <system_error>
 
 namespace pickletap {
 namespace {
-
-constexpr size_t kReadBytes = 16384;
-/// A line has at most 16 + 16 * 21 bytes: room for some ten thousand interfaces.
-constexpr size_t kMaxProcBytes = size_t{4} << 20;
 
 ifreq request_for(const std::string& name) {
   ifreq request{};
@@ -89,46 +84,37 @@ uint64_t take_kernel_drops(int fd) {
   return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0 ? stats.tp_drops : 0;
 }
 
-std::optional<uint64_t> receive_drops(const std::string& proc_net_dev, const std::string& name) {
-  std::istringstream lines(proc_net_dev);
-  for (std::string line; std::getline(lines, line);) {
-    const size_t colon = line.find(':');  // none in the two header lines; a name has none either
-    const size_t begin = line.find_first_not_of(' ');
-    if (colon == std::string::npos || line.substr(begin, colon - begin) != name) continue;
-    std::istringstream fields(line.substr(colon + 1));
-    std::array<uint64_t, 5> values{};  // bytes packets errs drop fifo
-    for (uint64_t& value : values) fields >> value;
-    if (!fields) return std::nullopt;
-    return values[3] + values[4];
+InterfaceDrops::InterfaceDrops(const std::string& name, const std::string& folder) {
+  constexpr std::array<const char*, 2> kFiles{"rx_missed_errors", "rx_fifo_errors"};
+  for (size_t i = 0; i < kFiles.size(); ++i) {
+    const std::string path = folder + "/" + name + "/statistics/" + kFiles[i];
+    counters_[i].fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    counters_[i].last = read(counters_[i]).value_or(0);
   }
-  return std::nullopt;
-}
-
-InterfaceDrops::InterfaceDrops(std::string name)
-    : name_(std::move(name)), fd_(open("/proc/net/dev", O_RDONLY | O_CLOEXEC)) {
-  last_ = read().value_or(0);
 }
 
 InterfaceDrops::~InterfaceDrops() {
-  if (fd_ >= 0) close(fd_);
+  for (const Counter& counter : counters_) {
+    if (counter.fd >= 0) close(counter.fd);
+  }
 }
 
-std::optional<uint64_t> InterfaceDrops::read() const {
-  std::string text;
-  std::array<char, kReadBytes> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by pread
-  while (fd_ >= 0 && text.size() < kMaxProcBytes) {
-    const ssize_t count = pread(fd_, piece.data(), piece.size(), static_cast<off_t>(text.size()));
-    if (count <= 0) break;
-    text.append(piece.data(), static_cast<size_t>(count));
-  }
-  return receive_drops(text, name_);
+/// Nothing when the interface is gone (ENODEV), or never was.
+std::optional<uint64_t> InterfaceDrops::read(const Counter& counter) {
+  std::array<char, 24> text{};
+  const ssize_t count = counter.fd < 0 ? -1 : pread(counter.fd, text.data(), text.size(), 0);
+  uint64_t value = 0;
+  if (count <= 0 || std::from_chars(text.data(), text.data() + count, value).ec != std::errc()) return std::nullopt;
+  return value;
 }
 
 uint64_t InterfaceDrops::total() {
-  const uint64_t now = read().value_or(0);
-  // Smaller: the interface is gone, or another one that began at 0.
-  total_ += now >= last_ ? now - last_ : now;
-  last_ = now;
+  for (Counter& counter : counters_) {
+    const uint64_t now = read(counter).value_or(counter.last);
+    // Smaller: the driver began anew at 0.
+    total_ += now >= counter.last ? now - counter.last : now;
+    counter.last = now;
+  }
   return total_;
 }
 

@@ -2,9 +2,10 @@
 // to, and the calls that move the socket to another one. None needs a capability once the socket exists. Also the
 // counters of what was lost. Internal to sensor/capture; one thread a socket.
 // Errors: nothing or false, with errno set.
-// Sources: packet(7), netdevice(7), Linux net/packet/af_packet.c (6.18), proc(5) for /proc/net/dev.
+// Sources: packet(7), netdevice(7), Linux net/packet/af_packet.c (6.18), Documentation/ABI/testing/sysfs-class-net-statistics.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,11 +35,14 @@ bool join_fanout(int fd, uint16_t group);
 /// What the kernel dropped because the ring was full, since the last call.
 uint64_t take_kernel_drops(int fd);
 
-/// What an interface lost before any packet socket saw it. Keeps /proc/net/dev open, so that it goes on after the
-/// sandbox closed, and for an interface that was created anew.
+/// What an interface lost before any packet socket saw it: rx_missed_errors and rx_fifo_errors, as libpcap has them. Not
+/// rx_dropped, which also counts what the kernel throws away after the sensor has seen it (unknown protocols, VLANs of
+/// nobody). The two files stay open, for a sandboxed thread opens none; so an interface that was not there at the start,
+/// or was made anew since, adds nothing.
 class InterfaceDrops {
  public:
-  explicit InterfaceDrops(std::string name);
+  /// `folder`: another one in tests.
+  explicit InterfaceDrops(const std::string& name, const std::string& folder = "/sys/class/net");
   InterfaceDrops(const InterfaceDrops&) = delete;
   InterfaceDrops& operator=(const InterfaceDrops&) = delete;
   ~InterfaceDrops();
@@ -47,15 +51,14 @@ class InterfaceDrops {
   uint64_t total();
 
  private:
-  std::optional<uint64_t> read() const;
+  struct Counter {
+    int fd = -1;
+    uint64_t last = 0;
+  };
+  static std::optional<uint64_t> read(const Counter& counter);
 
-  std::string name_;
-  int fd_ = -1;
-  uint64_t last_ = 0;
+  std::array<Counter, 2> counters_;
   uint64_t total_ = 0;
 };
-
-/// "dropped" and "fifo" of the interface's receive columns, from the text of /proc/net/dev.
-std::optional<uint64_t> receive_drops(const std::string& proc_net_dev, const std::string& name);
 
 }  // namespace pickletap

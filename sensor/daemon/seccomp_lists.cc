@@ -107,7 +107,7 @@ void add_main(List& list) {
   list.ioctls({FIONBIO});
 }
 
-/// Reads the ring, counts by the socket and by /proc/net/dev, which is open, and binds the socket to an interface that
+/// Reads the ring, counts by the socket and by files of sysfs that are open, and binds the socket to an interface that
 /// came back. It opens nothing and sends nothing.
 void add_capture(List& list) {
   list.plain(std::array{"recvfrom", "recvmsg", "getsockopt", "setsockopt", "getsockname", "bind", "pread64"});

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <optional>
 #include <string>
 
 #include "sensor/capture/packet_socket.h"
@@ -10,40 +10,63 @@
 namespace pickletap {
 namespace {
 
-// As Linux 6.18 writes it.
-constexpr char kProcNetDev[] =
-    "Inter-|   Receive                                                |  Transmit\n"
-    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier "
-    "compressed\n"
-    "    lo: 1516492    6410    0    0    0     0          0         0  1516492    6410    0    9    9     0       0   "
-    "       0\n"
-    "  eth0: 71289382  101443    3   12    5     0          0         7 17321443   72222    0    1    1     0       0  "
-    " "
-    "       0\n"
-    "enp129s0f0np0:99999999999999 888888888888    0 18446744073709551 1     0          0         7 17321443   72222   "
-    " 0    1    1     0       0          0\n"
-    "  bad0: 1 2 3\n";
+namespace fs = std::filesystem;
 
-TEST(ReceiveDrops, AddsWhatTheInterfaceLost) {
-  EXPECT_EQ(receive_drops(kProcNetDev, "lo"), 0U);
-  EXPECT_EQ(receive_drops(kProcNetDev, "eth0"), 17U);
-  EXPECT_EQ(receive_drops(kProcNetDev, "enp129s0f0np0"), 18446744073709552U);
-  for (const char* name : {"eth", "eth1", "bad0", "face |bytes", ""}) {
-    EXPECT_EQ(receive_drops(kProcNetDev, name), std::nullopt) << name;
+/// A folder like /sys/class/net with one interface.
+class InterfaceDropsTest : public testing::Test {
+ protected:
+  InterfaceDropsTest() : folder_(testing::TempDir() + "interface-drops-" + std::to_string(getpid())) {
+    fs::create_directories(folder_ + "/eth0/statistics");
+    set("rx_dropped", 1000);
   }
-  EXPECT_EQ(receive_drops("", "lo"), std::nullopt);
-}
+  ~InterfaceDropsTest() override { fs::remove_all(folder_); }
+  void set(const std::string& counter, uint64_t value) const {
+    std::ofstream(folder_ + "/eth0/statistics/" + counter) << value << "\n";
+  }
 
-TEST(ReceiveDrops, ReadsWhatThisKernelWrites) {
-  std::ifstream file("/proc/net/dev");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (text.empty()) GTEST_SKIP() << "no /proc/net/dev";
-  EXPECT_TRUE(receive_drops(text, "lo").has_value()) << text;
-}
+  const std::string folder_;
+};
 
-TEST(InterfaceDrops, StandStillForAnInterfaceThatIsNotThere) {
-  InterfaceDrops drops("no-such-if0");
+TEST_F(InterfaceDropsTest, CountWhatTheInterfaceLostSinceTheStart) {
+  set("rx_missed_errors", 5);
+  set("rx_fifo_errors", 7);
+  InterfaceDrops drops("eth0", folder_);
   EXPECT_EQ(drops.total(), 0U);
+  set("rx_missed_errors", 15);
+  EXPECT_EQ(drops.total(), 10U);
+  set("rx_fifo_errors", 8);
+  EXPECT_EQ(drops.total(), 11U);
+}
+
+TEST_F(InterfaceDropsTest, LeaveOutWhatTheKernelThrowsAwayAfterTheSensorSawIt) {
+  set("rx_missed_errors", 0);
+  set("rx_fifo_errors", 0);
+  InterfaceDrops drops("eth0", folder_);
+  set("rx_dropped", 9999);
+  EXPECT_EQ(drops.total(), 0U);
+}
+
+TEST_F(InterfaceDropsTest, GoOnFromZeroWithTheDriver) {
+  set("rx_missed_errors", 100);
+  set("rx_fifo_errors", 18446744073709551615U);
+  InterfaceDrops drops("eth0", folder_);
+  set("rx_missed_errors", 3);
+  EXPECT_EQ(drops.total(), 3U);
+  EXPECT_EQ(drops.total(), 3U);
+}
+
+TEST_F(InterfaceDropsTest, StandStillForWhatCannotBeRead) {
+  set("rx_missed_errors", 5);
+  std::ofstream(folder_ + "/eth0/statistics/rx_fifo_errors") << "many\n";
+  InterfaceDrops drops("eth0", folder_);
+  EXPECT_EQ(drops.total(), 0U);
+  InterfaceDrops none("eth1", folder_);
+  EXPECT_EQ(none.total(), 0U);
+}
+
+TEST(InterfaceDrops, CanBeReadOfThisKernel) {
+  if (!fs::exists("/sys/class/net/lo/statistics/rx_missed_errors")) GTEST_SKIP() << "no sysfs here";
+  InterfaceDrops drops("lo");
   EXPECT_EQ(drops.total(), 0U);
 }
 
