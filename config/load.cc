@@ -281,10 +281,4 @@ std::string_view ConfigLoader::origin(const ConfigKey& key) const {
   return at == origins_.end() ? "default" : std::string_view(at->second);
 }
 
-Config load_config(const std::string& file, std::span<const std::string_view> rule_names) {
-  ConfigLoader loader(rule_names);
-  loader.add_files(file);
-  return loader.config();
-}
-
 }  // namespace pickletap

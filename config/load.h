@@ -75,7 +75,4 @@ class ConfigLoader {
   Config config_;
 };
 
-/// The defaults and the files, without environment. Throws ConfigError.
-Config load_config(const std::string& file, std::span<const std::string_view> rule_names);
-
 }  // namespace pickletap

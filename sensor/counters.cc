@@ -117,7 +117,9 @@ void add_up(const FlowTableCounters& from, FlowTableCounters& to) {
   to.streams.gap_bytes += from.streams.gap_bytes;
   to.streams.out_of_order_segments += from.streams.out_of_order_segments;
   to.streams.outside_window_segments += from.streams.outside_window_segments;
+  to.streams.limit_bytes += from.streams.limit_bytes;
   to.streams.limit_segments += from.streams.limit_segments;
+  to.streams.after_end_bytes += from.streams.after_end_bytes;
 }
 
 void add_up(const DissectorCounters& from, DissectorCounters& to) {
