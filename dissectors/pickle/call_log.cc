@@ -164,7 +164,10 @@ void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCat
   }
   truncated_ = true;
   // Full: a graver one takes the place of the least grave.
-  const auto grave = [](const PickleFinding& f) { return static_cast<int>(f.rule); };
+  const auto grave = [](const PickleFinding& f) {
+    static constexpr std::array<int, kPickleRuleCount> kOrder = {0, 2, 3, 5, 1, 6, 4};
+    return kOrder[static_cast<size_t>(f.rule)];
+  };
   const auto least = std::max_element(findings_.begin(), findings_.end(),
                                       [&](const auto& a, const auto& b) { return grave(a) < grave(b); });
   if (grave(finding) < grave(*least)) *least = std::move(finding);

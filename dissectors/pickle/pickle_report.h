@@ -11,8 +11,16 @@
 namespace pickletap {
 
 /// The rules that the pickle itself can break, in order of sid (see detect/rule_catalog).
-enum class PickleRule : uint8_t { kCodeExecution, kDangerousReference, kCodeObject, kUnknownCall, kMalformed };
-inline constexpr unsigned kPickleRuleCount = 5;
+enum class PickleRule : uint8_t {
+  kCodeExecution,
+  kDangerousReference,
+  kCodeObject,
+  kUnknownCall,
+  kResourceBomb,
+  kMalformed,
+  kEvasion,
+};
+inline constexpr unsigned kPickleRuleCount = 7;
 
 /// How reading the pickle ended.
 enum class PickleEnd : uint8_t {

@@ -56,6 +56,8 @@ std::string signature_of(PickleRule rule, const std::string& what) {
     case PickleRule::kDangerousReference: return "The pickle passes a dangerous callable by reference: " + what;
     case PickleRule::kCodeObject: return "The pickle " + what;
     case PickleRule::kUnknownCall: return "Loading this pickle calls what no policy list knows: " + what;
+    case PickleRule::kResourceBomb: return "Loading this pickle takes memory or time out of all proportion: " + what;
+    case PickleRule::kEvasion: return "The pickle is built to hide what it does: " + what;
     case PickleRule::kMalformed: return "Malformed pickle: " + what;
   }
   return what;

@@ -13,6 +13,7 @@ constexpr std::string_view kUser = "Attempted User Privilege Gain";
 constexpr std::string_view kSuspicious = "Potentially Bad Traffic";
 constexpr std::string_view kPolicy = "Potential Corporate Privacy Violation";
 constexpr std::string_view kLogin = "An attempted login using a suspicious username was detected";
+constexpr std::string_view kDenial = "Attempted Denial of Service";
 constexpr std::string_view kDecode = "Generic Protocol Command Decode";
 
 constexpr std::array kRules = {
@@ -29,9 +30,16 @@ constexpr std::array kRules = {
     RuleInfo{5020004, "pickle.unknown-call", Severity::kLow,
              "it calls or instantiates what no policy list knows (once per listener and callable)", kSuspicious,
              "CWE-502", "TA0002", "T1059.006", "low"},
+    RuleInfo{5020006, "pickle.resource-bomb", Severity::kHigh,
+             "a small pickle makes the loader use memory, time or stack out of all proportion", kDenial, "CWE-400",
+             "TA0040", "T1499.004", "high"},
     RuleInfo{5020007, "pickle.malformed", Severity::kLow,
              "a frame that is a pickle by its start and breaks before STOP, or carries bytes after it", kDecode,
              "CWE-20", "TA0005", "T1027", "medium"},
+    RuleInfo{5020008, "pickle.evasion", Severity::kMedium,
+             "constructions that only hiding needs (names assembled from pieces, contradicting protocol or frame opcodes, "
+             "…)",
+             kSuspicious, "CWE-502", "TA0005", "T1027", "medium"},
     RuleInfo{5020101, "exposure.unauthenticated", Severity::kMedium,
              "pickles travel on a connection that had no handshake", kPolicy, "CWE-306", "TA0001", "T1190", "high"},
     RuleInfo{5020201, "auth.failed", Severity::kLow, "#FAILURE#", kLogin, "CWE-307", "TA0006", "T1110", "high"},
