@@ -49,6 +49,8 @@ class PolicyFile {
         if (text(entry.second, key) != "1") fail(entry.second, key, "this version of pickletap reads version 1");
       } else if (key == "modules") {
         each(entry.second, key, [&](const std::string& name, const YAML::Node&) { policy_.add_stdlib_module(name); });
+      } else if (key == "import_effect") {
+        each(entry.second, key, [&](const std::string& name, const YAML::Node&) { policy_.add_import_effect(name); });
       } else if (key == "safe") {
         read_names(entry.second, key, CallableClass::kSafe);
       } else if (key == "new_only") {
@@ -190,6 +192,8 @@ class PolicyFile {
       } else if (word == "accept") {
         each(value, key + ".accept",
              [&](const std::string& codec, const YAML::Node&) { spec.accept.push_back(codec); });
+      } else if (word == "shape") {
+        spec.shape = static_cast<int>(number(value, key + ".shape"));
       } else if (word == "function") {
         spec.slots.push_back({number(value, key + ".function"), -1});
       } else if (word != "why" && word != "state" && word != "address" && word != "token") {

@@ -80,9 +80,10 @@ void add_sources(CLI::App& command, ConfigSources& sources) {
       ->allow_extra_args(false);
 }
 
-void add_verbosity(CLI::App& command, Options& options, const char* quiet) {
+void add_verbosity(CLI::App& command, Options& options, const char* quiet,
+                   const char* verbose = "Say more on standard error") {
   command.add_flag("-q,--quiet", options.quiet, quiet);
-  command.add_flag("-v,--verbose", options.verbose, "Say more on standard error");
+  command.add_flag("-v,--verbose", options.verbose, verbose);
 }
 
 void add_filter(CLI::App& command, std::optional<std::string>& filter) {
@@ -118,7 +119,7 @@ Commands add_commands(CLI::App& app, Options& options) {
 
   CLI::App& explain = add_command(app, "explain", "Say what the pickles of a file would do");
   add_sources(explain, options.sources);
-  add_verbosity(explain, options, "Alerts only");
+  add_verbosity(explain, options, "Only pickles that break a rule", "The opcodes as well");
   explain.add_option("FILE", options.explain.files, "A file of pickles; - for standard input")->required();
   explain.add_flag("--json", options.explain.json, "One JSON line a file");
   add_fail_on(explain, options.fail_on);
@@ -192,6 +193,8 @@ int dispatch(const Commands& commands, Options& options) {
   ConfigLoader loader = load_layers(options.sources);
   if (commands.explain->parsed()) {
     options.explain.fail_on = severity_from(options.fail_on);
+    options.explain.quiet = options.quiet;
+    options.explain.verbose = options.verbose;
     return explain(config_of(loader), options.explain);
   }
   if (options.filter) loader.add_option("--filter", "capture.filter", {*options.filter});

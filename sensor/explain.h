@@ -13,6 +13,8 @@ namespace pickletap {
 struct ExplainOptions {
   std::vector<std::string> files;  ///< or "-"
   bool json = false;
+  bool quiet = false;    ///< only pickles with a verdict, no advice
+  bool verbose = false;  ///< the opcodes as well
   std::optional<Severity> fail_on;
 };
 

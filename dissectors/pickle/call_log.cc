@@ -13,12 +13,23 @@ constexpr size_t kMaxHarmlessCalls = 24;  // of PickleReport::kMaxCalls
 constexpr size_t kMaxStatements = 128;
 constexpr size_t kSharedEntries = static_cast<size_t>(CallableClass::kDangerous) + 1;  // one a CallableClass
 constexpr size_t kMaxConditional = 256;  // more than the policy has, each with a rule of its own: no shared entry
+constexpr size_t kMaxDetails = 512;
+constexpr size_t kMaxConditionalDetails = 2048;
 constexpr uint64_t kBoundMethodBit = uint64_t{1} << 32;
+constexpr unsigned kDetailShift = 33;
 
-// Value::kResult payload: recorded call + 1 in 16 bits, callable + 1 in 16 bits, the bound-method bit.
+// Value::kResult payload: recorded call + 1 in 16 bits, callable + 1 in 16 bits, the bound-method bit, detail + 1 in 16
+// bits.
 Value make_result(size_t call_plus_one, Value callee) {
   const uint64_t callable = callee.is(ValueKind::kGlobal) ? callee.payload() + 1 : 0;
   return Value(ValueKind::kResult, (call_plus_one & 0xffff) | (callable & 0xffff) << 16);
+}
+
+/// Why and what for: call_judge.h, `judge_state`. Loky's is what joblib's executor sends.
+CarrierClass carrier_class(std::string_view module, std::string_view name) {
+  if (name != "_CallItem") return CarrierClass::kNone;
+  return module == "concurrent.futures.process" || module.ends_with("loky.process_executor") ? CarrierClass::kCallItem
+                                                                                             : CarrierClass::kNone;
 }
 
 }  // namespace
@@ -28,11 +39,14 @@ void CallLog::reset(const Policy& policy) {
   if (!callables_.empty()) std::fill(slots_.begin(), slots_.end(), uint16_t{0});
   callables_.clear();
   calls_.clear();
+  details_.clear();
+  nested_loads_.clear();
+  signs_.reset();
   statements_.clear();
   findings_.clear();
   counts_.fill(0);
   harmless_calls_ = 0;
-  calls_total_ = 0;
+  calls_total_ = last_call_offset_ = 0;
   truncated_ = false;
 }
 
@@ -50,6 +64,12 @@ uint64_t CallLog::slot_of(std::string_view module, std::string_view name) const 
 Value CallLog::intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
                       bool derived) {
   KnownCallable entry{std::string(module), std::string(name), judgement, offset, false, derived};
+  entry.carrier = carrier_class(module, name);
+  if (judgement.acts_on_import && !derived) {
+    entry.called = true;
+    add_finding(PickleRule::kCodeExecution, entry.full_name(), &policy_->import_effect(), offset,
+                "by fetching it: the module is imported");
+  }
   if (callables_.size() < kMaxCallables) {
     slots_[slot_of(module, name)] = static_cast<uint16_t>(callables_.size() + 1);
     callables_.push_back(std::move(entry));
@@ -95,6 +115,7 @@ bool CallLog::has_room(const CallVerdict& verdict) const {
 
 Value CallLog::record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee) {
   ++calls_total_;
+  last_call_offset_ = offset;
   const bool serious =
       callee.is(ValueKind::kGlobal) && this->callable(callee).judgement.cls == CallableClass::kDangerous;
   if (!serious) ++harmless_calls_;
@@ -113,13 +134,47 @@ Value CallLog::record(std::string callable, std::string args, std::string_view o
   return make_result(calls_.size(), callee);
 }
 
-Value CallLog::count_only(Value callee) {
+Value CallLog::count_only(Value callee, uint64_t offset) {
   ++calls_total_;
+  last_call_offset_ = offset;
   truncated_ = true;
   return make_result(0, callee);
 }
 
 Value CallLog::as_bound_method(Value result) { return Value(ValueKind::kResult, result.payload() | kBoundMethodBit); }
+
+bool CallLog::has_room_for_detail(Value callee) const {
+  if (details_.size() < kMaxDetails) return true;
+  return details_.size() < kMaxConditionalDetails && callee.is(ValueKind::kGlobal) &&
+         callable(callee).judgement.cls == CallableClass::kConditional;
+}
+
+Value CallLog::add_detail(Value result, const CallDetail& detail) {
+  details_.push_back(detail);
+  return Value(ValueKind::kResult, result.payload() | static_cast<uint64_t>(details_.size()) << kDetailShift);
+}
+
+const CallDetail* CallLog::detail(Value result) const {
+  if (!result.is(ValueKind::kResult)) return nullptr;
+  const size_t index = result.payload() >> kDetailShift & 0xffff;
+  return index > 0 && index <= details_.size() ? &details_[index - 1] : nullptr;
+}
+
+void CallLog::set_state(Value result, Value state) {
+  if (!result.is(ValueKind::kResult)) return;
+  const size_t index = result.payload() >> kDetailShift & 0xffff;
+  if (index > 0 && index <= details_.size()) details_[index - 1].state = state;
+}
+
+const KnownCallable* CallLog::class_of(Value value) const {
+  const KnownCallable* made_by = value.is(ValueKind::kResult) ? result(value).callable : nullptr;
+  if (made_by == nullptr || made_by->judgement.cls != CallableClass::kConditional) return made_by;
+  const ArgumentSpec& spec = *made_by->judgement.arguments;
+  if (spec.rule != ArgumentRule::kReconstruct) return made_by;
+  const CallDetail* detail = this->detail(value);
+  const bool in_first = detail != nullptr && !spec.slots.empty() && spec.slots.front().argument == 0;
+  return in_first && detail->first.is(ValueKind::kGlobal) ? &callable(detail->first) : nullptr;
+}
 
 CallLog::ResultInfo CallLog::result(Value value) const {
   ResultInfo info;
@@ -146,11 +201,9 @@ void CallLog::add_statement(std::string line) {
   if (statements_.size() < kMaxStatements) statements_.push_back({std::move(line), 0, false, false});
 }
 
-void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset) {
-  const auto same = [&](const PickleFinding& f) { return f.rule == rule && f.callable == callable; };
-  if (std::any_of(findings_.begin(), findings_.end(), same)) return;
-  ++counts_[static_cast<size_t>(rule)];
-  PickleFinding finding{rule, std::move(callable), {}, {}, offset, {}, {}, {}};
+void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset,
+                          std::string how) {
+  PickleFinding finding{rule, std::move(callable), {}, {}, offset, {}, {}, {}, std::move(how)};
   if (category != nullptr) {
     finding.category = category->name;
     finding.reason = category->says;
@@ -158,6 +211,16 @@ void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCat
     finding.tactic = category->tactic;
     finding.technique = category->technique;
   }
+  add_finding(std::move(finding));
+}
+
+void CallLog::add_finding(PickleFinding&& finding) {
+  const auto same = [&](const PickleFinding& f) {
+    const bool same_reason = finding.rule != PickleRule::kEvasion || f.reason == finding.reason;
+    return f.rule == finding.rule && f.callable == finding.callable && same_reason;
+  };
+  if (std::any_of(findings_.begin(), findings_.end(), same)) return;
+  ++counts_[static_cast<size_t>(finding.rule)];
   if (findings_.size() < PickleReport::kMaxFindings) {
     findings_.push_back(std::move(finding));
     return;
@@ -173,6 +236,31 @@ void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCat
   if (grave(finding) < grave(*least)) *least = std::move(finding);
 }
 
+void CallLog::judge_signs() {
+  if (!signs_.any()) return;
+  for (unsigned i = 0; i < kOddSignCount; ++i) {
+    const auto sign = static_cast<OddSign>(i);
+    if (!signs_.has(sign)) continue;
+    PickleFinding finding;
+    finding.rule = PickleRule::kEvasion;
+    finding.category = "evasion";
+    finding.reason = odd_sign_text(sign);
+    finding.offset = signs_.offset(sign);
+    finding.cwe = "CWE-506";
+    finding.tactic = "TA0005";
+    finding.technique = "T1027";
+    add_finding(std::move(finding));
+  }
+}
+
+void CallLog::add_nested(std::string pickle, uint64_t offset) {
+  if (nested_loads_.size() < kMaxNestedLoads) {
+    nested_loads_.push_back({std::move(pickle), offset, 1});
+  } else {
+    truncated_ = true;
+  }
+}
+
 void CallLog::judge_references() {
   if (has_finding(PickleRule::kCodeExecution)) {
     std::erase_if(findings_, [](const auto& f) { return f.rule == PickleRule::kDangerousReference; });
@@ -184,7 +272,7 @@ void CallLog::judge_references() {
     if (known.judgement.cls != CallableClass::kDangerous) continue;
     const bool code_object = known.judgement.category->rule == PickleRule::kCodeObject;
     add_finding(code_object ? PickleRule::kCodeObject : PickleRule::kDangerousReference, known.full_name(),
-                known.judgement.category, known.first_offset);
+                known.judgement.category, known.first_offset, "passed by reference, not called");
   }
 }
 

@@ -11,11 +11,18 @@
 #include <string_view>
 #include <vector>
 
+#include "dissectors/pickle/evasion.h"
 #include "dissectors/pickle/pickle_report.h"
 #include "dissectors/pickle/policy.h"
 #include "dissectors/pickle/value.h"
 
 namespace pickletap {
+
+/// Classes whose instances carry a function that the receiver calls when it has loaded them.
+enum class CarrierClass : uint8_t {
+  kNone,
+  kCallItem,  ///< concurrent.futures.process._CallItem: `fn`, `args`
+};
 
 /// One callable that the pickle fetched by name.
 struct KnownCallable {
@@ -24,6 +31,8 @@ struct KnownCallable {
   uint64_t first_offset = 0;
   bool called = false;   ///< by the pickle itself, or by what it calls
   bool derived = false;  ///< an attribute of a fetched object (getattr), not resolved by the unpickler
+  bool told = false;     ///< as an unknown one; once is enough
+  CarrierClass carrier = CarrierClass::kNone;
   std::string full_name() const { return module + "." + name; }
 };
 
@@ -35,9 +44,18 @@ struct CallVerdict {
   std::string subject;                       ///< the callable it is about, where it is not the callee itself
 };
 
+/// What is remembered of a call beyond its text, for judging what is done with its result.
+struct CallDetail {
+  Value callee;
+  Value args;           ///< as given; its content may be forgotten, the first two not
+  Value first, second;  ///< arguments; kOmitted: there is none
+  Value state;          ///< what BUILD set last; kOmitted: nothing
+};
+
 class CallLog {
  public:
   static constexpr size_t kMaxCallables = 1024;
+  static constexpr size_t kMaxNestedLoads = 8;
 
   void reset(const Policy& policy);
 
@@ -47,15 +65,25 @@ class CallLog {
   Value resolve_as(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement);
   const KnownCallable& callable(Value global) const { return callables_[global.payload()]; }
   void mark_called(Value global) { callables_[global.payload()].called = true; }
+  void mark_told(Value global) { callables_[global.payload()].told = true; }
 
   /// Is there room to record a call of this weight? Text is only made when there is.
   bool has_room(const CallVerdict& verdict) const;
   /// Records a call and its line of the program; returns Value::kResult. `args` is a tuple's text: "('id',)".
   Value record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee);
   /// The result of a call that was only counted.
-  Value count_only(Value callee);
+  Value count_only(Value callee, uint64_t offset);
   /// Marks the result as a bound method (getattr of an instance).
   static Value as_bound_method(Value result);
+
+  /// Remembers more about the call that made this result, while there is room. Conditional callables are given more of
+  /// it: it is their results that act. Returns the result.
+  bool has_room_for_detail(Value callee) const;
+  Value add_detail(Value result, const CallDetail& detail);
+  const CallDetail* detail(Value result) const;
+  void set_state(Value result, Value state);
+  /// The class that this is an instance of, as far as it was fetched by name: also of copyreg._reconstructor.
+  const KnownCallable* class_of(Value result) const;
 
   struct ResultInfo {
     const PickleCall* call = nullptr;         ///< null when it was only counted
@@ -69,10 +97,26 @@ class CallLog {
   /// One more statement, such as a BUILD.
   void add_statement(std::string line);
 
-  void add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset);
+  void add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset,
+                   std::string how = {});
+  /// A finding as it is, such as one of a pickle within.
+  void add_finding(PickleFinding&& finding);
   bool has_finding(PickleRule rule) const { return counts_[static_cast<size_t>(rule)] > 0; }
   bool has_findings() const { return !findings_.empty(); }
   uint64_t calls_total() const { return calls_total_; }
+
+  EvasionSigns& signs() { return signs_; }
+  /// One finding for each sign of evasion.
+  void judge_signs();
+
+  /// Bytes that a call in the pickle unpickles.
+  struct NestedLoad {
+    std::string pickle;
+    uint64_t offset = 0;  ///< of the call, in the outermost pickle
+    unsigned depth = 1;
+  };
+  void add_nested(std::string pickle, uint64_t offset);
+  std::vector<NestedLoad>& nested_loads() { return nested_loads_; }
 
   /// Adds a kDangerousReference for each dangerous callable that was fetched and never called; see `fill`.
   void judge_references();
@@ -80,6 +124,8 @@ class CallLog {
   void fill(PickleReport& report, const std::string& last_line) const;
   /// True when the only value of interest is this result, so that the program needs no last line.
   bool is_last_call(Value value) const;
+  /// Was this call the last opcode there was?
+  uint64_t last_call_offset() const { return last_call_offset_; }
 
  private:
   struct Statement {
@@ -98,10 +144,14 @@ class CallLog {
   std::vector<uint16_t> slots_;  // open addressing: index + 1 into callables_
   std::vector<PickleCall> calls_;
   std::vector<Statement> statements_;
+  std::vector<CallDetail> details_;
   std::vector<PickleFinding> findings_;
+  std::vector<NestedLoad> nested_loads_;
+  EvasionSigns signs_;
   std::array<uint32_t, kPickleRuleCount> counts_{};
   size_t harmless_calls_ = 0;
   uint64_t calls_total_ = 0;
+  uint64_t last_call_offset_ = 0;
   bool truncated_ = false;
 };
 

@@ -10,12 +10,19 @@
 namespace pickletap {
 
 namespace {
+constexpr size_t kFirstValues = 32;
 constexpr size_t kKeepValues = 4096;  // a larger memo is given back between pickles
-}
+}  // namespace
 
 void PickleMemo::reset(uint32_t direct_entries) {
-  direct_.clear();
-  if (direct_.capacity() > kKeepValues) direct_ = std::vector<Value>();
+  if (entries() > std::min<size_t>(kKeepValues, direct_entries)) {
+    direct_ = std::vector<Value>();  // `= {}` would keep the memory
+  } else {
+    std::fill_n(direct_.begin(), high_, Value(ValueKind::kOmitted));
+  }
+  if (direct_.empty()) direct_.resize(std::min<size_t>(kFirstValues, direct_entries) + 1, Value(ValueKind::kOmitted));
+  high_ = 0;
+  is_plain_ = true;
   if (!far_.empty()) far_ = std::unordered_map<uint64_t, Value>();
   if (!far_sparse_.empty()) far_sparse_ = std::unordered_set<uint64_t>();
   recent_texts_.fill({});
@@ -36,7 +43,14 @@ std::optional<PickleMemo::Key> PickleMemo::parse_key(std::string_view line) {
   return Key{kWord | std::hash<std::string_view>{}(line), Form::kOther, false};
 }
 
+void PickleMemo::memoize(Value value) {
+  unreliable_ = unreliable_ || count_uncertain_;
+  put(used_, value, Form::kBinary);
+}
+
 void PickleMemo::put_slowly(uint64_t index, Value value, Form form) {
+  if (is_plain_ && used_ > 0) forms_ |= static_cast<unsigned>(Form::kBinary);
+  is_plain_ = is_plain_ && form == Form::kBinary && index <= used_;
   forms_ |= static_cast<unsigned>(form);
   // Text keys and numbers apart, or spellings apart: Python 2.7 still has the older value, too.
   const bool mixed = forms_ != static_cast<unsigned>(Form::kBinary) && forms_ != static_cast<unsigned>(Form::kText);
@@ -45,12 +59,13 @@ void PickleMemo::put_slowly(uint64_t index, Value value, Form form) {
     if (older && *older != value) value = Value(ValueKind::kLost);
   }
   if (index >= direct_limit_) return put_far(index, value);
-  if (index >= direct_.size()) {
-    direct_.resize(std::max<size_t>(index + 1, std::min<size_t>(direct_.size() * 2, direct_limit_)),
-                   Value(ValueKind::kOmitted));
+  if (index >= entries()) {
+    const uint64_t more = std::min(std::max<uint64_t>(kFirstValues, direct_.size() * 2), direct_limit_);
+    direct_.resize(std::max(index + 1, more) + 1, Value(ValueKind::kOmitted));
   }
   if (direct_[index].is(ValueKind::kOmitted)) ++used_;
   direct_[index] = value;
+  high_ = std::max(high_, index + 1);
 }
 
 void PickleMemo::put_far(uint64_t index, Value value) {
@@ -59,10 +74,7 @@ void PickleMemo::put_far(uint64_t index, Value value) {
     known->second = value;
     return;
   }
-  if (value.is(ValueKind::kStr)) {
-    recent_texts_[next_recent_] = {index, value};
-    next_recent_ = (next_recent_ + 1) % recent_texts_.size();
-  }
+  if (value.is(ValueKind::kStr)) remember_text(index, value);
   if (!may_be_callable(value) && index < kWord) return;
   // A pickle has few callables by name and may have any number of instances, which nobody calls.
   size_t& count = value.is(ValueKind::kGlobal) ? far_globals_ : far_others_;

@@ -7,6 +7,7 @@
 // Sources: CPython 3.13 Modules/_pickle.c `_Unpickler_MemoPut`, load_put, load_memoize; 2.7 Modules/cPickle.c load_put.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -28,20 +29,40 @@ class PickleMemo {
 
   void reset(uint32_t direct_entries);
   void put(uint64_t index, Value value, Form form) {
-    if (index >= direct_.size() || forms_ != static_cast<unsigned>(form) || form == Form::kOther) {
+    if (index >= entries() || forms_ != static_cast<unsigned>(form) || form == Form::kOther) {
       return put_slowly(index, value, form);
     }
+    is_plain_ = is_plain_ && index <= used_;
     if (direct_[index].is(ValueKind::kOmitted)) ++used_;
     direct_[index] = value;
+    high_ = std::max(high_, index + 1);
   }
   /// MEMOIZE: at the number of entries there are.
-  void memoize(Value value) {
-    unreliable_ = unreliable_ || count_uncertain_;
-    put(used_, value, Form::kBinary);
-  }
+  void memoize(Value value);
   /// kOmitted when no such entry was put.
-  Value find(uint64_t index) const {
-    return unreliable_ || index >= direct_.size() ? find_slowly(index) : direct_[index];
+  Value find(uint64_t index) const { return unreliable_ || index >= entries() ? find_slowly(index) : direct_[index]; }
+
+  /// Only binary puts so far, each at the number of entries there were or at one that was there: what picklers do.
+  bool is_plain() const { return is_plain_; }
+  /// For the machine's inner loop, which puts at the end of a plain memo and keeps the count in a register. `slots` may be
+  /// written at `used` whether that becomes an entry or not; from `spare` on there is one slot for all, which keeps
+  /// nothing. What may be called is not put this way.
+  struct Tail {
+    Value* slots = nullptr;
+    uint64_t used = 0;
+    uint64_t spare = 0;
+    uint64_t room = 0;  ///< beyond so many entries put() must make room
+  };
+  Tail tail() { return {direct_.data(), used_, entries(), entries() < direct_limit_ ? entries() : UINT64_MAX}; }
+  void set_tail(uint64_t used) {
+    used_ = used;
+    high_ = std::min<uint64_t>(used, entries());
+    direct_[high_] = Value(ValueKind::kOmitted);
+    far_dense_end_ = std::max(direct_limit_, used);
+  }
+  /// A text beyond the direct entries: the latest few can still be kept when they turn out to be names.
+  void remember_text(uint64_t index, Value text) {
+    recent_texts_[next_recent_++ % recent_texts_.size()] = {index, text};
   }
   std::optional<Value> get(uint64_t index) const {
     const Value value = find(index);
@@ -63,14 +84,17 @@ class PickleMemo {
   static constexpr uint64_t kWord = uint64_t{1} << 63;  // keys that are no numbers: their hash
   static constexpr size_t kMaxNames = 256;
 
+  uint64_t entries() const { return direct_.size() - 1; }
   void put_slowly(uint64_t index, Value value, Form form);
   Value find_slowly(uint64_t index) const;
   void put_far(uint64_t index, Value value);
   void count_far(uint64_t index);
 
-  std::vector<Value> direct_;                                 // kOmitted: nothing was put here
-  std::unordered_map<uint64_t, Value> far_;                   // callables, results, names
-  std::unordered_set<uint64_t> far_sparse_;                   // entries behind a hole
+  std::vector<Value> direct_;                // kOmitted: nothing was put here; the last is the spare
+  uint64_t high_ = 0;                        // beyond this there are no others in direct_
+  bool is_plain_ = false;                    // only binary puts, each at the number of entries there were
+  std::unordered_map<uint64_t, Value> far_;  // callables, results, names
+  std::unordered_set<uint64_t> far_sparse_;  // entries behind a hole
   std::array<std::pair<uint64_t, Value>, 8> recent_texts_{};  // the latest beyond the direct entries
   size_t next_recent_ = 0;
   uint64_t direct_limit_ = 0;

@@ -41,7 +41,7 @@ OpReader::Result OpReader::next(ByteSpan& in, Op& op) {
 // The whole opcode stands in the chunk nearly always: then its argument is a view and nothing is copied.
 OpReader::Result OpReader::start(ByteSpan& in, Op& op) {
   const OpcodeInfo& info = kOpcodes[in[0]];
-  op = Op{&info, position_, 0, {}, {}, false};
+  op = Op{&info, position_, 0, 0, {}, {}, false};
   const ByteSpan rest = in.subspan(1);
   State slow = State::kOpcode;
   switch (info.shape) {
@@ -74,6 +74,7 @@ OpReader::Result OpReader::start(ByteSpan& in, Op& op) {
       const size_t line = find_newline(rest);
       if (line == rest.size()) break;
       size_t used = 1 + line + 1;
+      if (info.shape == ArgShape::kLine) op.line_bytes = line;
       op.text = rest.first(std::min(line, kMaxText));
       op.cut = line > kMaxText;
       if (info.shape == ArgShape::kTwoLines) {
@@ -88,7 +89,7 @@ OpReader::Result OpReader::start(ByteSpan& in, Op& op) {
       return Result::kOp;
     }
   }
-  pending_ = Op{&info, position_, 0, {}, {}, false};
+  pending_ = Op{&info, position_, 0, 0, {}, {}, false};
   state_ = slow;
   fixed_have_ = 0;
   first_.clear();
@@ -112,6 +113,7 @@ bool OpReader::take_line(ByteSpan& in, std::vector<uint8_t>& line) {
   const size_t keep = std::min(at, kMaxText - line.size());
   line.insert(line.end(), in.begin(), in.begin() + static_cast<std::ptrdiff_t>(keep));
   pending_.cut = pending_.cut || keep < at;
+  if (pending_.info->shape == ArgShape::kLine) pending_.line_bytes += at;
   const bool found = at < in.size();
   consume(in, found ? at + 1 : at);
   return found;

@@ -14,11 +14,12 @@ namespace pickletap {
 
 struct Op {
   const OpcodeInfo* info = nullptr;
-  uint64_t offset = 0;  ///< of the opcode byte, from the pickle's first byte
-  uint64_t number = 0;  ///< kFixed: the argument; kCounted: the announced length
-  ByteSpan text;        ///< kCounted and kLine: the argument; kTwoLines: the module. At most kMaxText bytes
-  ByteSpan second;      ///< kTwoLines: the name
-  bool cut = false;     ///< text or second is shorter than what the pickle holds
+  uint64_t offset = 0;      ///< of the opcode byte, from the pickle's first byte
+  uint64_t number = 0;      ///< kFixed: the argument; kCounted: the announced length
+  uint64_t line_bytes = 0;  ///< kLine: of the whole line
+  ByteSpan text;            ///< kCounted and kLine: the argument; kTwoLines: the module. At most kMaxText bytes
+  ByteSpan second;          ///< kTwoLines: the name
+  bool cut = false;         ///< text or second is shorter than what the pickle holds
 };
 
 class OpReader {
@@ -38,6 +39,12 @@ class OpReader {
   /// There are no more bytes. True, with `op`, when only the newline of a name is missing: Python 2.7 and the pure Python
   /// unpickler take the line without its last byte (2.7 Modules/cPickle.c load_inst, 3.13 Lib/pickle.py load_inst).
   bool finish(Op& op);
+  /// Is the next byte an opcode?
+  bool at_opcode() const { return state_ == State::kOpcode; }
+  /// So many bytes of whole opcodes were read by somebody else.
+  void advance(uint64_t count) { position_ += count; }
+  /// An opcode whose announced length is known and whose bytes are not all there; null when none is.
+  const Op* waiting() const { return state_ == State::kBody ? &pending_ : nullptr; }
   /// Bytes taken so far; of the pickle, if it is read from its first byte.
   uint64_t position() const { return position_; }
 

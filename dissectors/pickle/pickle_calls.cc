@@ -1,9 +1,8 @@
-// The part of PickleMachine that names and calls: GLOBAL to BUILD, and the report.
+// The part of PickleMachine that names and calls: GLOBAL to BUILD.
 #include <algorithm>
 #include <utility>
 
 #include "dissectors/byte_reader.h"
-#include "dissectors/pickle/indicators.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "dissectors/pickle/pseudo_python.h"
 #include "dissectors/pickle/python2_names.h"
@@ -13,7 +12,7 @@ namespace pickletap {
 namespace {
 
 constexpr size_t kMaxCalleeText = 256;
-constexpr size_t kMaxLastLine = 2048;
+constexpr size_t kMaxHowText = 128;
 constexpr std::string_view kUnknownName = "?";
 
 /// Could this be the name of something in Python? (Not: is it one.)
@@ -97,23 +96,25 @@ void PickleMachine::stack_global(uint64_t offset) {
   if (!need(2)) return;
   const Value name = pop();
   const Value module = pop();
-  const auto known = [&](Value value) -> std::optional<std::string> {
+  const auto known = [&](Value value) -> std::optional<std::string_view> {
     const auto text = value.is(ValueKind::kStr) ? store_.text(value) : std::nullopt;
-    if (!text || !text->whole()) return std::nullopt;
-    keep_name(value);
-    return std::string(text->text);
+    return text && text->whole() ? std::optional(text->text) : std::nullopt;
   };
   // What was fetched by name may be a string as well: `os.name`.
   const auto may_be_text = [](Value value) {
     return value.is(ValueKind::kStr) || value.is(ValueKind::kForgotten) || may_be_callable(value);
   };
   if (!may_be_text(name) || !may_be_text(module)) return refuse("STACK_GLOBAL requires str");
+  if (known(module)) keep_name(module);
+  if (known(name)) keep_name(name);
+  // Only now: keeping one moves the texts that are kept already.
   const auto module_text = known(module);
   const auto name_text = known(name);
   if (module_text && name_text) return fetch(*module_text, *name_text, offset);
   // Computed by a call, or let go: it could be anything, so it is taken for the worst.
-  const std::string unknown(kUnknownName);
-  push(log_.resolve_as(module_text.value_or(unknown), name_text.value_or(unknown), offset,
+  const auto computed = [](Value value) { return may_be_callable(value) && !value.is(ValueKind::kLost); };
+  if (computed(module) || computed(name)) log_.signs().note(OddSign::kComputedName, offset);
+  push(log_.resolve_as(module_text.value_or(kUnknownName), name_text.value_or(kUnknownName), offset,
                        {CallableClass::kDangerous, nullptr, &policy_.unresolved()}));
 }
 
@@ -149,31 +150,65 @@ void PickleMachine::keep_name(Value text) {
 void PickleMachine::call(Value callee, Value args, const Op& op) {
   note_name(callee);
   const CallVerdict verdict = judge_.judge_call(callee, args, op.offset, runs_init(op.info->code, args));
-  if (judge_.makes_bound_method(callee)) {
+  const bool makes_bound_method = judge_.makes_bound_method(callee);
+  if (makes_bound_method) {
     if (const auto items = store_.items(args); items && items->kept.size() > 1) keep_name(items->kept[1]);
   }
   Value result;
   const bool record = log_.has_room(verdict);
-  if (record || verdict.finding) {
+  // An unknown callable is told once: its instances come by the million.
+  const bool unknown_by_name =
+      verdict.finding && verdict.rule == PickleRule::kUnknownCall && callee.is(ValueKind::kGlobal);
+  const bool told = unknown_by_name && verdict.subject.empty() && log_.callable(callee).told;
+  if (record || (verdict.finding && !told)) {
     std::string text = callee_text(callee);
-    if (verdict.finding) take_finding(verdict, text, op.offset);
+    if (verdict.finding && !told) {
+      take_finding(verdict, text, op.offset, how_called(verdict, callee, text, op));
+      if (unknown_by_name && verdict.subject.empty()) log_.mark_told(callee);
+    }
+    if (verdict.finding) collect_from(args, verdict.category, op.offset);
     if (record) {
       std::string arguments = PseudoPython(store_, log_).expression(args, PickleReport::kMaxArgsText);
-      if (verdict.finding) collect_from(args, verdict.category);
       result = log_.record(std::move(text), std::move(arguments), op.info->name, op.offset, callee);
     }
   }
-  if (!record) result = log_.count_only(callee);
-  if (const auto attribute = judge_.attribute_of(callee, args, op.offset)) {
-    result = *attribute;
-  } else if (judge_.makes_bound_method(callee)) {
-    result = CallLog::as_bound_method(result);
-  }
-  push(result);
+  if (!record) result = log_.count_only(callee, op.offset);
+  if (const auto attribute = judge_.attribute_of(callee, args, op.offset)) return push(*attribute);
+  result = remember(result, callee, args);
+  push(makes_bound_method ? CallLog::as_bound_method(result) : result);
 }
 
-void PickleMachine::take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset) {
-  log_.add_finding(verdict.rule, verdict.subject.empty() ? subject : verdict.subject, verdict.category, offset);
+/// What is done with the result later is judged by these.
+Value PickleMachine::remember(Value result, Value callee, Value args) {
+  if (!log_.has_room_for_detail(callee)) return result;
+  const Value none(ValueKind::kOmitted);
+  CallDetail detail{callee, args, none, none, none};
+  if (const auto items = store_.items(args)) {
+    if (!items->kept.empty()) detail.first = items->kept[0];
+    if (items->kept.size() > 1) detail.second = items->kept[1];
+  } else {
+    detail.first = detail.second = Value(ValueKind::kLost);
+  }
+  return log_.add_detail(result, detail);
+}
+
+/// In words: the way from the opcode to the call.
+std::string PickleMachine::how_called(const CallVerdict& verdict, Value callee, const std::string& text,
+                                      const Op& op) const {
+  std::string how = "called by ";
+  if (!verdict.subject.empty() && verdict.subject != text) {
+    how += text.empty() ? "a call" : text.substr(0, kMaxHowText);
+    return how.append(" (").append(op.info->name).append(1, ')');
+  }
+  how += op.info->name;
+  if (callee.is(ValueKind::kGlobal) && log_.callable(callee).derived) how += ", fetched by getattr";
+  return how;
+}
+
+void PickleMachine::take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset,
+                                 std::string how) {
+  log_.add_finding(verdict.rule, verdict.subject.empty() ? subject : verdict.subject, verdict.category, offset,
+                   std::move(how));
 }
 
 void PickleMachine::build(const Op& op) {
@@ -181,10 +216,15 @@ void PickleMachine::build(const Op& op) {
   const Value state = pop();
   const Value target = top();
   note_write(target, op);
-  if (const CallVerdict verdict = judge_.judge_state(state, takeover_); verdict.finding) {
-    take_finding(verdict, {}, op.offset);
+  if (const CallVerdict verdict = judge_.judge_state(target, state, takeover_, op.offset); verdict.finding) {
+    const bool carried = verdict.category != &policy_.tampering();
+    take_finding(
+        verdict, {}, op.offset,
+        carried ? "called right after the load, as a function in the state set by BUILD" : "an attribute set by BUILD");
+    if (carried) collect_from(state, verdict.category, op.offset);
   }
   if (!target.is(ValueKind::kResult)) return;
+  log_.set_state(target, state);
   const auto made = log_.result(target);
   if (made.call == nullptr) return;
   log_.use_variable(target);
@@ -193,9 +233,9 @@ void PickleMachine::build(const Op& op) {
 }
 
 void PickleMachine::note_write(Value target, const Op& op) {
-  const CallVerdict verdict = judge_.judge_write(target);
+  const CallVerdict verdict = judge_.judge_write(target, op.info->code == Opcode::kBuild, op.offset);
   if (!verdict.finding) return;
-  take_finding(verdict, {}, op.offset);
+  take_finding(verdict, {}, op.offset, std::string("written into by ").append(op.info->name));
   note_name(target);
   if (target.is(ValueKind::kGlobal)) log_.mark_called(target);
 }
@@ -206,43 +246,6 @@ void PickleMachine::note_attributes(Value target, std::span<const Value> pairs) 
   for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
     takeover_.hidden = takeover_.hidden || judge_.takes_over(pairs[i], pairs[i + 1], takeover_);
   }
-}
-
-// The strings among the arguments, two containers deep: ('sh', ['-c', 'id']).
-void PickleMachine::collect_from(Value args, const PolicyCategory* category) {
-  const bool runs_commands = category != nullptr && category->name == "command-execution";
-  const auto take = [&](Value value) {
-    if (!value.is(ValueKind::kStr) && !is_bytes(value)) return;
-    if (const auto text = store_.text(value)) collect_indicators(text->text, runs_commands, indicators_);
-  };
-  const auto items = store_.items(args);
-  if (!items) return;
-  for (const Value value : items->kept) {
-    take(value);
-    const bool container = value.is(ValueKind::kTuple) || value.is(ValueKind::kList) || value.is(ValueKind::kDict);
-    const auto inner = container ? store_.items(value) : std::nullopt;
-    if (!inner) continue;
-    for (const Value deeper : inner->kept) take(deeper);
-  }
-}
-
-PickleReport PickleMachine::report(bool in_full) {
-  log_.judge_references();
-  PickleReport report;
-  report.protocol = highest_protocol_;
-  report.length = reader_.position();
-  report.trailing_bytes = trailing_bytes();
-  report.end = end_;
-  report.end_reason = end_reason_;
-  if (!in_full && !log_.has_findings() && end_ == PickleEnd::kStop && trailing_bytes() == 0) return report;
-  report.indicators = std::move(indicators_);
-  std::string last_line;
-  const bool root_is_news = stopped() && log_.calls_total() > 0 && !log_.is_last_call(root_);
-  if (root_is_news || (stopped() && log_.has_findings() && log_.calls_total() == 0)) {
-    last_line = PseudoPython(store_, log_).expression(root_, kMaxLastLine);
-  }
-  log_.fill(report, last_line);
-  return report;
 }
 
 }  // namespace pickletap

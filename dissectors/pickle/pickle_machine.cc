@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include "dissectors/byte_reader.h"
@@ -14,13 +15,8 @@ namespace pickletap {
 namespace {
 
 constexpr int kHighestProtocol = 5;
-constexpr size_t kKeepValues = 4096;  // larger stacks are given back between pickles
-
-template <typename T>
-void clear_and_trim(std::vector<T>& values) {
-  values.clear();
-  if (values.capacity() > kKeepValues) values = std::vector<T>();  // `= {}` would keep the memory
-}
+constexpr uint64_t kManyDigits = 1000;
+constexpr size_t kKeepMarks = 4096;  // more are given back between pickles
 
 }  // namespace
 
@@ -31,13 +27,16 @@ void PickleMachine::begin(uint64_t frame_bytes) {
   reader_.reset();
   store_.reset(limits_.pickle_text_bytes);
   log_.reset(policy_);
-  clear_and_trim(stack_);
-  clear_and_trim(marks_);
+  stack_.reset(limits_.pickle_stack_values);
+  marks_.clear();
+  if (marks_.capacity() > kKeepMarks) marks_ = std::vector<uint32_t>();  // `= {}` would keep the memory
   has_floor_ = false;
   marks_let_go_ = 0;
   memo_.reset(limits_.pickle_memo_entries);
+  watch_.reset(frame_bytes);
+  announced_at_ = skipped_ = 0;
   root_ = Value();
-  indicators_ = {};
+  for (auto* list : {&indicators_.commands, &indicators_.hosts, &indicators_.urls, &indicators_.paths}) list->clear();
   frame_bytes_ = frame_bytes;
   fed_ = ops_ = 0;
   protocol_ = highest_protocol_ = 0;
@@ -49,18 +48,68 @@ void PickleMachine::begin(uint64_t frame_bytes) {
 
 void PickleMachine::feed(ByteSpan bytes) {
   fed_ += bytes.size();
-  Op op;
+  if (ended_) return;
+  store_.texts().open_chunk(bytes.data(), reader_.position() - skipped_);
+  if (reader_.position() == 0 && reader_.at_opcode()) read_header(bytes);
   while (!ended_ && !bytes.empty()) {
-    switch (reader_.next(bytes, op)) {
-      case OpReader::Result::kNeedMore: return;
-      case OpReader::Result::kUnknown: refuse("unknown opcode"); break;
-      case OpReader::Result::kNegative: refuse("negative byte count"); break;
-      case OpReader::Result::kOp:
-        ++ops_;
-        step(op);
-        break;
+    if (reader_.at_opcode()) run(bytes);
+    if (!bytes.empty() && !ended_) read_one(bytes);
+  }
+  store_.texts().close_chunk(bytes.data());
+}
+
+// What most pickles begin with, PROTO and a FRAME that fits, without the way through OpReader and step().
+void PickleMachine::read_header(ByteSpan& bytes) {
+  static constexpr size_t kProtoAndFrame = 2 + 9;
+  if (bytes.size() < kProtoAndFrame || bytes[0] != static_cast<uint8_t>(Opcode::kProto)) return;
+  if (bytes[1] < 2 || bytes[1] > kHighestProtocol) return;
+  protocol_ = highest_protocol_ = bytes[1];
+  has_header_ = true;
+  ++ops_;
+  size_t size = 2;
+  if (protocol_ >= 4 && bytes[2] == static_cast<uint8_t>(Opcode::kFrame)) {
+    uint64_t framed = 0;
+    std::memcpy(&framed, bytes.data() + 3, sizeof framed);
+    if (frame_bytes_ >= kProtoAndFrame && framed <= frame_bytes_ - kProtoAndFrame) {
+      size = kProtoAndFrame;
+      ++ops_;
     }
   }
+  reader_.advance(size);
+  bytes = bytes.subspan(size);
+}
+
+void PickleMachine::stop() {
+  root_ = pop();
+  at_stop_ = true;
+  stop_reading(PickleEnd::kStop, {});
+}
+
+void PickleMachine::read_one(ByteSpan& bytes) {
+  if (!stack_.has_room()) stack_.grow(limits_.pickle_stack_values);
+  const bool resumed = !reader_.at_opcode();
+  const uint8_t* const begin = bytes.data();
+  Op op;
+  switch (reader_.next(bytes, op)) {
+    case OpReader::Result::kNeedMore: store_.texts().close_chunk(begin); return note_announced();
+    case OpReader::Result::kUnknown: return refuse("unknown opcode");
+    case OpReader::Result::kNegative: return refuse("negative byte count");
+    case OpReader::Result::kOp: break;
+  }
+  ++ops_;
+  note_protocol(op);
+  // A text that the chunk does not have in one piece, or that is not kept whole, is entered into the log; the chunk
+  // begins anew behind it.
+  text_in_chunk_ = !resumed && op.number <= TextLog::kMaxText;
+  if (op.info->shape != ArgShape::kCounted || text_in_chunk_) {
+    store_.texts().set_now(op.offset - skipped_);
+    return step(op);
+  }
+  store_.texts().close_chunk(begin);
+  store_.texts().set_now(op.offset - skipped_);
+  step(op);
+  skipped_ += op.number - std::min<uint64_t>(op.number, TextLog::kMaxText);
+  store_.texts().open_chunk(bytes.data(), reader_.position() - skipped_);
 }
 
 void PickleMachine::gap(uint64_t bytes) {
@@ -83,24 +132,29 @@ void PickleMachine::stop_reading(PickleEnd end, std::string_view reason) {
   const bool doubtful = !doubt_.empty() && end != PickleEnd::kGap;
   end_ = doubtful ? PickleEnd::kRefused : end;
   end_reason_ = doubtful ? doubt_ : reason;
+  if (const auto bomb = watch_.bomb()) {
+    log_.add_finding({PickleRule::kResourceBomb, {}, {}, std::string(bomb->reason), bomb->offset, {}, {}, {}});
+  }
 }
 
 void PickleMachine::step(const Op& op) {
   switch (op.info->code) {
     case Opcode::kProto:
+      if (op.offset != 0) log_.signs().note(OddSign::kSecondProto, op.offset);
       protocol_ = static_cast<int>(op.number);
       highest_protocol_ = std::max(highest_protocol_, protocol_);
       if (protocol_ > kHighestProtocol) return refuse("unsupported pickle protocol");
       has_header_ = has_header_ || op.offset == 0;
       return;
     case Opcode::kFrame:
-      if (op.number > frame_bytes_ - std::min(frame_bytes_, reader_.position())) doubt("FRAME beyond the end");
+      if (op.number > frame_bytes_ - std::min(frame_bytes_, reader_.position())) {
+        doubt("FRAME beyond the end");
+        log_.signs().note(OddSign::kFrameTooLong, op.offset);
+      }
       return;
     case Opcode::kStop:
-      if (!need(1)) return;
-      root_ = pop();
-      at_stop_ = true;
-      return stop_reading(PickleEnd::kStop, {});
+      if (need(1)) stop();
+      return;
 
     case Opcode::kNone: return push(Value(ValueKind::kNone));
     case Opcode::kNewTrue: return push(Value::boolean(true));
@@ -109,10 +163,20 @@ void PickleMachine::step(const Op& op) {
     case Opcode::kBinInt1:
     case Opcode::kBinInt2: return push(Value::integer(static_cast<int64_t>(op.number)));
     case Opcode::kLong1:
-    case Opcode::kLong4: return push(integer_from_bytes(op.text.data(), op.number));
+    case Opcode::kLong4: {
+      const Value value = integer_from_bytes(op.text.data(), op.number);
+      if (!value.is(ValueKind::kBigInt)) return push(value);
+      const HashCost cost = HashCost::of_integer_bytes(op.text.data(), op.text.size(), op.number);
+      store_.note_big_integer();
+      return push(Value::big_integer(cost.hash, cost.exact));
+    }
     case Opcode::kInt:
     case Opcode::kLong: {
       const auto value = parse_integer_line(as_text(op.text), op.info->code == Opcode::kInt);
+      if (op.line_bytes > kManyDigits) watch_.digits(op.line_bytes, op.offset);
+      if (!is_usual_integer(as_text(op.text), op.info->code == Opcode::kInt)) {
+        log_.signs().note(OddSign::kNumberSpelling, op.offset);
+      }
       if (!value) return refuse("could not convert string to int");
       return push(*value);
     }
@@ -196,7 +260,7 @@ void PickleMachine::step_stack(const Op& op) {
     case Opcode::kBinGet:
     case Opcode::kLongBinGet: return memo_get(op.number);
     case Opcode::kBinPut:
-    case Opcode::kLongBinPut: return memo_put(op.number, PickleMemo::Form::kBinary);
+    case Opcode::kLongBinPut: return memo_put(op, op.number, PickleMemo::Form::kBinary);
     case Opcode::kMemoize:
       if (need(1)) memo_.memoize(top());
       return;
@@ -210,10 +274,10 @@ void PickleMachine::step_container(const Op& op) {
     case Opcode::kEmptyList: return push(store_.add_container(ValueKind::kList, {}));
     case Opcode::kEmptyDict: return push(store_.add_container(ValueKind::kDict, {}));
     case Opcode::kEmptySet: return push(store_.add_container(ValueKind::kSet, {}));
-    case Opcode::kTuple: return replace_from_mark(ValueKind::kTuple);
-    case Opcode::kList: return replace_from_mark(ValueKind::kList);
-    case Opcode::kDict: return replace_from_mark(ValueKind::kDict);
-    case Opcode::kFrozenSet: return replace_from_mark(ValueKind::kFrozenSet);
+    case Opcode::kTuple: return replace_from_mark(ValueKind::kTuple, op.offset);
+    case Opcode::kList: return replace_from_mark(ValueKind::kList, op.offset);
+    case Opcode::kDict: return replace_from_mark(ValueKind::kDict, op.offset);
+    case Opcode::kFrozenSet: return replace_from_mark(ValueKind::kFrozenSet, op.offset);
     case Opcode::kTuple1:
     case Opcode::kTuple2:
     case Opcode::kTuple3: {
@@ -221,7 +285,9 @@ void PickleMachine::step_container(const Op& op) {
       if (!need(count)) return;
       std::array<Value, 3> items;
       for (size_t i = count; i-- > 0;) items[i] = pop();
-      return push(store_.add_container(ValueKind::kTuple, {items.data(), count}));
+      const Value made = store_.add_container(ValueKind::kTuple, {items.data(), count});
+      note_made(made, op.offset);
+      return push(made);
     }
     case Opcode::kAppend: {
       if (!need(2)) return;
@@ -234,6 +300,7 @@ void PickleMachine::step_container(const Op& op) {
       std::array<Value, 2> pair;
       pair[1] = pop();
       pair[0] = pop();
+      note_keys(pair, 2, op.offset);
       store_.extend(top(), pair);
       note_attributes(top(), pair);
       return note_write(top(), op);
@@ -245,11 +312,46 @@ void PickleMachine::step_container(const Op& op) {
       if (start <= fence()) doubt("unexpected MARK");
       const Value target = at(start - 1);
       store_.extend(target, above(start));
+      if (op.info->code != Opcode::kAppends) {
+        note_keys(above(start), op.info->code == Opcode::kSetItems ? 2 : 1, op.offset);
+      }
       if (op.info->code == Opcode::kSetItems) note_attributes(target, above(start));
       stack_.resize(start);
       return note_write(target, op);
     }
   }
+}
+
+// ---- what it costs, what it hides
+
+void PickleMachine::note_announced() {
+  const Op* op = reader_.waiting();
+  if (op == nullptr || announced_at_ == op->offset + 1) return;
+  announced_at_ = op->offset + 1;
+  const uint64_t body = op->offset + 1 + op->info->width;
+  const uint64_t left = frame_bytes_ - std::min(frame_bytes_, body);
+  if (op->number > left) watch_.announced(op->info->code, op->number, op->offset, left);
+}
+
+/// Every `stride`th of these becomes a key, or a member of a set.
+void PickleMachine::note_keys(std::span<const Value> values, size_t stride, uint64_t offset) {
+  if (!store_.has_heavy_hashes()) return;
+  for (size_t i = 0; i < values.size(); i += stride) {
+    if (ValueStore::is_costly_key(values[i])) watch_.hashed(store_.hash_cost(values[i], watch_.lost()), offset);
+  }
+}
+
+void PickleMachine::note_made(Value container, uint64_t offset) {
+  if (store_.has_heavy_hashes() && ValueStore::is_costly_key(container)) {
+    watch_.made(store_.hash_cost(container), offset);
+  }
+}
+
+// Picklers write PROTO from protocol 2 on, and no opcode that is younger than it.
+void PickleMachine::note_protocol(const Op& op) {
+  const int announced = std::max(protocol_, 1);
+  if (op.info->protocol > announced && op.info->code != Opcode::kProto)
+    log_.signs().note(OddSign::kLaterOpcode, op.offset);
 }
 
 void PickleMachinePool::set_policy(const Policy& policy) {

@@ -21,6 +21,8 @@
 #include "dissectors/pickle/memo.h"
 #include "dissectors/pickle/op_reader.h"
 #include "dissectors/pickle/pickle_report.h"
+#include "dissectors/pickle/resource_watch.h"
+#include "dissectors/pickle/value_stack.h"
 #include "dissectors/pickle/value_store.h"
 
 namespace pickletap {
@@ -67,6 +69,13 @@ class PickleMachine {
   PickleReport report(bool in_full);
 
  private:
+  // The common opcodes at once: pickle_run.cc. Behind what is run so many bytes can be read.
+  static constexpr size_t kLookahead = 16;
+  void run(ByteSpan& bytes);
+  const uint8_t* run(const uint8_t* at, const uint8_t* end, uint64_t place);
+  void read_header(ByteSpan& bytes);
+  void read_one(ByteSpan& bytes);
+  void stop();
   void step(const Op& op);
   void step_stack(const Op& op);
   void step_container(const Op& op);
@@ -81,8 +90,8 @@ class PickleMachine {
   // stack
   size_t fence() const { return marks_.empty() ? 0 : marks_.back(); }
   void push(Value value) {
-    if (stack_.size() >= limits_.pickle_stack_values) collapse();
-    stack_.push_back(value);
+    if (!stack_.has_room() && !stack_.grow(limits_.pickle_stack_values)) collapse();
+    stack_.push(value);
   }
   void collapse();
   void let_go_below(size_t position);
@@ -92,12 +101,18 @@ class PickleMachine {
   Value top() const { return at(stack_.size() - 1); }
   Value at(size_t position) const;
   bool pop_mark(size_t& start);
-  std::span<const Value> above(size_t start) const { return {stack_.data() + start, stack_.size() - start}; }
+  std::span<const Value> above(size_t start) const { return {stack_.begin() + start, stack_.end()}; }
   Value container_above(ValueKind kind, size_t start);
-  void replace_from_mark(ValueKind kind);
+  void replace_from_mark(ValueKind kind, uint64_t offset);
+
+  // what it costs, what it hides
+  void note_announced();
+  void note_keys(std::span<const Value> values, size_t stride, uint64_t offset);
+  void note_made(Value container, uint64_t offset);
+  void note_protocol(const Op& op);
 
   // memo
-  void memo_put(uint64_t index, PickleMemo::Form form);
+  void memo_put(const Op& op, uint64_t index, PickleMemo::Form form);
   void memo_get(uint64_t index);
   void memo_by_text(const Op& op);
 
@@ -114,9 +129,15 @@ class PickleMachine {
   void note_attributes(Value target, std::span<const Value> pairs);
   void keep_name(Value text);
   void note_name(Value callee);
-  void take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset);
+  void take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset, std::string how);
+  std::string how_called(const CallVerdict& verdict, Value callee, const std::string& text, const Op& op) const;
   std::string callee_text(Value callee);
-  void collect_from(Value args, const PolicyCategory* category);
+  Value remember(Value result, Value callee, Value args);
+  void collect_from(Value args, const PolicyCategory* category, uint64_t offset);
+  void judge_root();
+  void judge_ending();
+  PickleReport own_report(bool in_full);
+  void follow_nested(PickleReport& report);
 
   const Policy& policy_;
   const DissectorLimits& limits_;
@@ -124,11 +145,16 @@ class PickleMachine {
   ValueStore store_;
   CallLog log_;
   CallJudge judge_;
-  std::vector<Value> stack_;
+  std::unique_ptr<PickleMachine> inner_;  // for pickles that a call in the pickle loads; made when the first one comes
+  ValueStack stack_;
   std::vector<uint32_t> marks_;
   bool has_floor_ = false;     // stack_[0] is a kOmitted that stands for all that was let go below
   uint64_t marks_let_go_ = 0;  // MARKs that stood there
   PickleMemo memo_;
+  ResourceWatch watch_;
+  uint64_t skipped_ = 0;        // bytes of texts that the log leaves out
+  bool text_in_chunk_ = false;  // of the opcode at hand
+  uint64_t announced_at_ = 0;   // offset + 1 of the opcode that was told to the watch
   Value root_;
   Indicators indicators_;
   uint64_t frame_bytes_ = 0;

@@ -47,6 +47,7 @@ struct PickleFinding {
   std::string reason;                       ///< a human half-sentence: "runs a command"
   uint64_t offset = 0;                      ///< of the opcode that shows it
   std::string_view cwe, tactic, technique;  ///< of the category; live as long as the Policy
+  std::string how = {};                     ///< how the call is reached: "called by REDUCE"; may be empty
 };
 
 /// Strings out of the arguments of what is called, for search and blocking. Each at most kMaxIndicators long.
@@ -73,7 +74,8 @@ struct PickleReport {
   uint64_t trailing_bytes = 0;  ///< bytes of the frame after STOP
   PickleEnd end = PickleEnd::kTruncated;
   std::string_view end_reason;  ///< static text for kRefused and kLimit
-  unsigned nested = 0;          ///< depth: 0 for the pickle the frame carries
+  std::string_view receivers;   ///< who loads it so far, where that is not every Python; static text, else empty
+  unsigned nested = 0;          ///< how deep pickles stood within pickles that a call in it loads; 0: none
   std::vector<std::string> globals;
   std::vector<PickleCall> calls;
   uint64_t calls_total = 0;

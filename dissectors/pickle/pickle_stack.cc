@@ -11,6 +11,7 @@ namespace pickletap {
 
 namespace {
 
+constexpr uint64_t kFirstFarIndex = 4096;
 constexpr uint64_t kEndless = uint64_t{1} << 54;
 constexpr size_t kKeepAboveMark = ValueStore::kMaxItems;
 
@@ -32,23 +33,22 @@ void PickleMachine::collapse() {
     callables = callables || may_be_callable(value) || (value.is(ValueKind::kOmitted) && (value.payload() & 1) != 0);
   }
   stack_[first] = Value(ValueKind::kOmitted, count << 1 | (callables ? 1 : 0));
-  stack_.erase(stack_.begin() + static_cast<std::ptrdiff_t>(first) + 1,
-               stack_.begin() + static_cast<std::ptrdiff_t>(last));
+  stack_.cut(first + 1, last);
 }
 
 // Forgets everything below `position`: one entry at the bottom stands for as many values as are asked for.
 void PickleMachine::let_go_below(size_t position) {
   position = std::min(position, stack_.size());
-  const auto end = stack_.begin() + static_cast<std::ptrdiff_t>(position);
-  const bool callables = std::any_of(stack_.begin(), end, [](Value value) {
+  const bool callables = std::any_of(stack_.begin(), stack_.begin() + position, [](Value value) {
     return may_be_callable(value) || (value.is(ValueKind::kOmitted) && (value.payload() & 1) != 0);
   });
   const Value floor(ValueKind::kOmitted, kEndless << 1 | (callables ? 1 : 0));
   if (position == 0) {
-    stack_.insert(stack_.begin(), floor);
+    if (!stack_.has_room()) stack_.grow(stack_.size() + 1);
+    stack_.push_below(floor);
   } else {
-    stack_.erase(stack_.begin() + 1, end);
-    stack_.front() = floor;
+    stack_.cut(1, position);
+    stack_[0] = floor;
   }
   has_floor_ = true;
   // Not always in order: what is taken from below a MARK leaves it in the air.
@@ -89,13 +89,13 @@ bool PickleMachine::need(size_t count) {
 Value PickleMachine::pop() {
   const Value value = stack_.back();
   if (!value.is(ValueKind::kOmitted)) {
-    stack_.pop_back();
+    stack_.pop();
     return value;
   }
   const uint64_t left = (value.payload() >> 1) - 1;
   const uint64_t callables = value.payload() & 1;
   if (left == 0) {
-    stack_.pop_back();
+    stack_.pop();
   } else {
     stack_.back() = Value(ValueKind::kOmitted, left << 1 | callables);
   }
@@ -122,7 +122,7 @@ bool PickleMachine::pop_mark(size_t& start) {
   --marks_let_go_;
   start = 1;
   stack_.resize(1);
-  stack_.emplace_back(ValueKind::kOmitted, 1U << 1 | 1);
+  push(Value(ValueKind::kOmitted, 1U << 1 | 1));
   return true;
 }
 
@@ -133,15 +133,17 @@ Value PickleMachine::container_above(ValueKind kind, size_t start) {
   return known ? store_.add_container(kind, items) : Value(ValueKind::kLost);
 }
 
-void PickleMachine::replace_from_mark(ValueKind kind) {
+void PickleMachine::replace_from_mark(ValueKind kind, uint64_t offset) {
   size_t start = 0;
   if (!pop_mark(start)) return;
   if (kind == ValueKind::kDict && (stack_.size() - start) % 2 != 0 &&
-      std::none_of(stack_.begin() + static_cast<std::ptrdiff_t>(start), stack_.end(),
-                   [](Value v) { return v.is(ValueKind::kOmitted); })) {
+      std::none_of(stack_.begin() + start, stack_.end(), [](Value v) { return v.is(ValueKind::kOmitted); })) {
     doubt("odd number of items for DICT");
   }
   const Value made = container_above(kind, start);
+  note_made(made, offset);
+  if (kind == ValueKind::kDict) note_keys(above(start), 2, offset);
+  if (kind == ValueKind::kFrozenSet) note_keys(above(start), 1, offset);
   if (kind == ValueKind::kDict) note_attributes(made, above(start));
   stack_.resize(start);
   push(made);
@@ -149,7 +151,8 @@ void PickleMachine::replace_from_mark(ValueKind kind) {
 
 // ---- memo
 
-void PickleMachine::memo_put(uint64_t index, PickleMemo::Form form) {
+void PickleMachine::memo_put(const Op& op, uint64_t index, PickleMemo::Form form) {
+  if (index >= kFirstFarIndex && index > op.offset) watch_.memo_index(index, op.offset);
   if (need(1)) memo_.put(index, top(), form);
 }
 
@@ -163,14 +166,17 @@ void PickleMachine::memo_by_text(const Op& op) {
   const auto key = PickleMemo::parse_key(as_text(op.text));
   if (!key) return refuse("memo index is no number");
   if (!key->is_number) doubt("memo index is no number");
-  return op.info->code == Opcode::kGet ? memo_get(key->index) : memo_put(key->index, key->form);
+  if (!is_usual_memo_index(as_text(op.text))) log_.signs().note(OddSign::kMemoSpelling, op.offset);
+  return op.info->code == Opcode::kGet ? memo_get(key->index) : memo_put(op, key->index, key->form);
 }
 
 // ---- text
 
 void PickleMachine::push_text(ValueKind kind, const Op& op) {
   takeover_.name_seen = takeover_.name_seen || is_takeover_name(as_text(op.text));
-  push(store_.add_text(kind, op.text, op.number));
+  const uint64_t place = op.offset - skipped_;
+  const auto opcode = static_cast<uint8_t>(op.info->code);
+  push(text_in_chunk_ ? Value(kind, place) : store_.texts().put(kind, place, opcode, op.text, op.number));
 }
 
 void PickleMachine::push_line_text(const Op& op) {
@@ -188,7 +194,7 @@ void PickleMachine::push_line_text(const Op& op) {
   }
   takeover_.name_seen = takeover_.name_seen || is_takeover_name(text);
   const ByteSpan kept = as_bytes(text).first(std::min(text.size(), OpReader::kMaxText));
-  push(store_.add_text(ValueKind::kStr, kept, op.cut ? text.size() + 1 : text.size()));
+  push(store_.texts().add(ValueKind::kStr, kept, op.cut ? text.size() + 1 : text.size()));
 }
 
 }  // namespace pickletap

@@ -1,6 +1,7 @@
 #include "dissectors/pickle/policy.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace pickletap {
@@ -26,6 +27,29 @@ bool any_component(std::string_view path, Visit visit) {
   return false;
 }
 
+/// "__builtins__" → "builtins", "_os" → "os".
+std::string_view without_underscores(std::string_view part) {
+  while (part.starts_with('_')) part.remove_prefix(1);
+  while (part.ends_with('_')) part.remove_suffix(1);
+  return part == "builtin" ? "builtins" : part;
+}
+
+/// Modules that packages pass on under paths of their own (six.moves, future, _vendor), and that name nothing else.
+bool is_core_module(std::string_view part) {
+  static constexpr std::array<std::string_view, 9> kCore = {"builtins", "cPickle", "importlib",  "marshal", "nt",
+                                                            "os",       "posix",   "subprocess", "sys"};
+  return std::find(kCore.begin(), kCore.end(), part) != kCore.end();
+}
+
+/// Attributes that every function or class has and that lead to all the rest of the program.
+bool leads_anywhere(std::string_view part) {
+  static constexpr std::array<std::string_view, 17> kRoads = {
+      "__base__", "__bases__",        "__builtins__",   "__class__",  "__closure__", "__code__",
+      "__dict__", "__getattribute__", "__globals__",    "__import__", "__loader__",  "__mro__",
+      "__self__", "__spec__",         "__subclasses__", "func_code",  "func_globals"};
+  return part.find('_') != std::string_view::npos && std::find(kRoads.begin(), kRoads.end(), part) != kRoads.end();
+}
+
 }  // namespace
 
 Policy::Policy()
@@ -33,7 +57,20 @@ Policy::Policy()
           category("default-deny", "calls what nothing harmless of the standard library pickles to"))),
       unresolved_(&categories_.emplace_back(category("unresolved", "calls something whose name cannot be followed"))),
       tampering_(&categories_.emplace_back(category("object-tampering", "writes into an object fetched by name"))),
-      indirect_call_(&categories_.emplace_back(category("indirect-call", "calls what another call returned"))) {}
+      indirect_call_(&categories_.emplace_back(category("indirect-call", "calls what another call returned"))),
+      import_effect_(
+          &categories_.emplace_back(category("import-effect", "imports a module that acts when it is imported"))),
+      resource_use_(
+          &categories_.emplace_back(PolicyCategory{"resource-use", "makes an object of a size out of all proportion",
+                                                   PickleRule::kResourceBomb, 1, "TA0040", "T1499.004", "CWE-400"})) {}
+
+void Policy::add_import_effect(std::string_view module) {
+  if (module.starts_with("*.")) {
+    import_effect_submodules_.emplace(module.substr(2));
+  } else {
+    import_effects_.emplace(module);
+  }
+}
 
 const PolicyCategory& Policy::add_category(PolicyCategory category) {
   for (PolicyCategory& known : categories_) {
@@ -79,24 +116,52 @@ const Judgement* Policy::find_family(std::string_view full_name) const {
   return nullptr;
 }
 
+/// "os.system.__call__": the longest exact name that it begins with, if it is a dangerous one.
+const Judgement* Policy::find_dangerous_prefix(std::string_view tail) const {
+  for (size_t end = tail.size(); end != std::string_view::npos && end > 0; end = tail.rfind('.', end - 1)) {
+    const Judgement* exact = find_exact(tail.substr(0, end));
+    if (exact != nullptr && exact->cls == CallableClass::kDangerous) return exact;
+  }
+  return nullptr;
+}
+
 // "shutil" + "os.system", and what hangs on it ("os.system.__call__").
 const Judgement* Policy::find_dangerous_tail(std::string_view name, bool families) const {
   const Judgement* found = nullptr;
   any_component(name, [&](std::string_view, size_t at) {
     const std::string_view tail = name.substr(at);
-    if (families) {
-      found = find_family(tail);
-    } else {
-      for (size_t end = tail.size(); found == nullptr && end != std::string_view::npos && end > 0;
-           end = tail.rfind('.', end - 1)) {
-        const Judgement* exact = find_exact(tail.substr(0, end));
-        if (exact != nullptr && exact->cls == CallableClass::kDangerous) found = exact;
-      }
-    }
+    found = families ? find_family(tail) : find_dangerous_prefix(tail);
     if (found != nullptr && found->cls != CallableClass::kDangerous) found = nullptr;
     return found != nullptr;
   });
   return found;
+}
+
+// A module of the library under a name of its own: an alias that a module imported it by ("random" + "_os.system"), an
+// attribute that leads there ("x" + "f.__builtins__.eval"), a package that passes it on ("six.moves.builtins" + "eval").
+// In the path of the module only what no user's package has.
+const Judgement* Policy::find_hidden_module(std::string_view full_name, size_t name_at) const {
+  const Judgement* found = nullptr;
+  any_component(full_name, [&](std::string_view part, size_t at) {
+    if (at == 0) return false;
+    const std::string_view plain = without_underscores(part);
+    const bool in_module = at < name_at;
+    if (in_module ? !is_core_module(plain) : plain.size() == part.size() || !is_stdlib(plain)) return false;
+    const std::string tail = std::string(plain) + std::string(full_name.substr(at + part.size()));
+    found = find_dangerous_prefix(tail);
+    if (found == nullptr && !in_module) found = find_family(tail);
+    if (found != nullptr && found->cls != CallableClass::kDangerous) found = nullptr;
+    return found != nullptr;
+  });
+  return found;
+}
+
+bool Policy::acts_on_import(std::string_view module) const {
+  if (import_effects_.empty() && import_effect_submodules_.empty()) return false;
+  return any_component(module, [&](std::string_view part, size_t at) {
+    if (at > 0 && import_effect_submodules_.contains(part)) return true;
+    return import_effects_.contains(module.substr(0, at + part.size()));
+  });
 }
 
 // Attributes and methods of a harmless class ("datetime.datetime" + ".now"): harmless as a value.
@@ -121,6 +186,17 @@ Judgement Policy::judge(std::string_view module, std::string_view name) const {
   std::string full;
   full.reserve(module.size() + 1 + name.size());
   full.append(module).append(1, '.').append(name);
+  Judgement judgement = judge_name(full, module.size() + 1);
+  if (acts_on_import(module)) {
+    if (judgement.cls != CallableClass::kDangerous) judgement = {CallableClass::kDangerous, nullptr, import_effect_};
+    judgement.acts_on_import = true;
+  }
+  return judgement;
+}
+
+Judgement Policy::judge_name(std::string_view full, size_t name_at) const {
+  const std::string_view module = full.substr(0, name_at - 1);
+  const std::string_view name = full.substr(name_at);
   const bool dotted = name.find('.') != std::string_view::npos;
 
   if (const Judgement* exact = find_exact(full)) return *exact;
@@ -128,14 +204,17 @@ Judgement Policy::judge(std::string_view module, std::string_view name) const {
   if (const Judgement* family = find_family(full)) return *family;
   if (dotted && is_plain_attribute(full, module.size())) return {CallableClass::kReferenceOnly, nullptr, nullptr};
   if (const Judgement* tail = dotted ? find_dangerous_tail(name, true) : nullptr) return *tail;
+  if (const Judgement* hidden = find_hidden_module(full, name_at)) return *hidden;
 
   const Judgement deny{CallableClass::kDangerous, nullptr, default_deny_};
   if (is_stdlib(module.substr(0, module.find('.')))) return deny;
   // "application.utils" + "os.path.something": an unknown module's attribute that is a module of the library.
-  if (dotted &&
-      any_component(name.substr(0, name.rfind('.')), [&](std::string_view part, size_t) { return is_stdlib(part); })) {
+  if (dotted && any_component(name.substr(0, name.rfind('.')), [&](std::string_view part, size_t) {
+        return is_stdlib(part) || is_stdlib(without_underscores(part));
+      })) {
     return deny;
   }
+  if (any_component(name, [](std::string_view part, size_t) { return leads_anywhere(part); })) return deny;
   return {};
 }
 

@@ -3,7 +3,9 @@
 //
 // The order of judgement for a name (config/policy/README.md): 1. the exact full name, for a dotted one also a tail of it
 // ("shutil" + "os.system" reaches os.system); 2. the longest family `prefix.*`; 3. an attribute of a class known to be
-// harmless; 4. the family of a dotted tail; 5. the standard library's default deny, else unknown.
+// harmless; 4. the family of a dotted tail; 5. a module of the library that hides in the path, underscores stripped
+// ("foo" + "_os.system"), and the attributes by which everything is reached ("Cls.__init__.__globals__"); 6. the standard
+// library's default deny, else unknown. And whatever its name: what is fetched from a module that acts on import.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +40,7 @@ enum class ArgumentRule : uint8_t {
   kCalls,
   kDataOnly,
   kCodec,
-  kBounded,    ///< harmless but for its cost
+  kBounded,    ///< harmless but for its cost; the slots are sizes
   kConnects,   ///< makes the receiver connect to an address in the arguments
   kProxy,      ///< as kConnects, for managers' proxies; the slot, if any, names the function that makes one
   kNamedType,  ///< returns the member of module `types` that the first argument names
@@ -54,6 +56,7 @@ struct ArgumentSpec {
   std::vector<Slot> slots;
   unsigned min_arguments = 0;       ///< kCalls: with fewer nothing is called
   unsigned codec = 0;               ///< kCodec: which argument names the codec
+  int shape = -1;                   ///< kBounded: the argument whose numbers multiply to a size
   std::vector<std::string> accept;  ///< kCodec: names as the policy writes them, lower case, with '-'
 };
 
@@ -72,6 +75,7 @@ struct Judgement {
   CallableClass cls = CallableClass::kUnknown;
   const ArgumentSpec* arguments = nullptr;   ///< kConditional: never null
   const PolicyCategory* category = nullptr;  ///< kDangerous: never null
+  bool acts_on_import = false;               ///< fetching it is enough: its module acts when it is imported
 };
 
 class Policy {
@@ -90,6 +94,9 @@ class Policy {
   void add(std::string_view name, const Judgement& judgement);
   void add_conditional(std::string_view name, ArgumentSpec spec);
   void add_stdlib_module(std::string_view top_level_module);
+  /// A module that does something when it is imported, and everything below it. A first part `*` stands for any package
+  /// ("*.__main__").
+  void add_import_effect(std::string_view module);
 
   /// Cost: linear in the length of the name. Never fails; names are taken as they are, hostile ones included.
   Judgement judge(std::string_view module, std::string_view name) const;
@@ -101,6 +108,9 @@ class Policy {
   /// Writing into an object fetched by name ("object-tampering") and calling what a call returned ("indirect-call").
   const PolicyCategory& tampering() const { return *tampering_; }
   const PolicyCategory& indirect_call() const { return *indirect_call_; }
+  /// Importing a module that acts ("import-effect"), and results out of all proportion ("resource-use").
+  const PolicyCategory& import_effect() const { return *import_effect_; }
+  const PolicyCategory& resource_use() const { return *resource_use_; }
 
   size_t size() const { return exact_.size() + families_.size(); }
 
@@ -110,10 +120,15 @@ class Policy {
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   using Table = std::unordered_map<std::string, Judgement, TextHash, std::equal_to<>>;
+  using Names = std::unordered_set<std::string, TextHash, std::equal_to<>>;
 
   const Judgement* find_exact(std::string_view full_name) const;
   const Judgement* find_family(std::string_view full_name) const;
   const Judgement* find_dangerous_tail(std::string_view name, bool families) const;
+  const Judgement* find_dangerous_prefix(std::string_view tail) const;
+  const Judgement* find_hidden_module(std::string_view full_name, size_t name_at) const;
+  Judgement judge_name(std::string_view full_name, size_t name_at) const;
+  bool acts_on_import(std::string_view module) const;
   bool is_plain_attribute(std::string_view full_name, size_t name_at) const;
   bool is_stdlib(std::string_view module) const { return stdlib_.find(module) != stdlib_.end(); }
 
@@ -123,8 +138,10 @@ class Policy {
   PolicyCategory* unresolved_;
   PolicyCategory* tampering_;
   PolicyCategory* indirect_call_;
+  PolicyCategory* import_effect_;
+  PolicyCategory* resource_use_;
   Table exact_, families_;
-  std::unordered_set<std::string, TextHash, std::equal_to<>> stdlib_;
+  Names stdlib_, import_effects_, import_effect_submodules_;
 };
 
 }  // namespace pickletap

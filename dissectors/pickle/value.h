@@ -13,7 +13,7 @@ enum class ValueKind : uint8_t {
   kNone,
   kBool,    ///< payload 0 or 1
   kInt,     ///< 56 bits, signed
-  kBigInt,  ///< more bits than kInt has; not kept
+  kBigInt,  ///< more bits than kInt has; kept is only what tells which of them collide as keys
   kFloat,   ///< the upper 56 bits of the double
   kStr,     ///< payload: record in the store
   kBytes,
@@ -40,6 +40,11 @@ class Value {
   static constexpr Value boolean(bool value) { return Value(ValueKind::kBool, value ? 1 : 0); }
   static constexpr Value integer(int64_t value) { return Value(ValueKind::kInt, static_cast<uint64_t>(value)); }
   static constexpr Value real(double value) { return Value(ValueKind::kFloat, std::bit_cast<uint64_t>(value) >> 8); }
+
+  /// `hash` and `exact` as in HashCost.
+  static constexpr Value big_integer(uint16_t hash, uint32_t exact) {
+    return Value(ValueKind::kBigInt, uint64_t{hash} << 32 | exact);
+  }
 
   constexpr ValueKind kind() const { return static_cast<ValueKind>(bits_ >> 56); }
   constexpr bool is(ValueKind kind) const { return this->kind() == kind; }

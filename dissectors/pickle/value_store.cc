@@ -1,126 +1,155 @@
 #include "dissectors/pickle/value_store.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <limits>
 
 namespace pickletap {
 
 namespace {
-constexpr uint64_t kMinWords = 1024;   // holds the longest text an opcode leaves
+constexpr uint64_t kMinWords = 1024;
 constexpr uint64_t kFirstWords = 128;  // grows as it is used: most pickles are small, and many may be open
 constexpr uint64_t kKeepWords = 8192;  // a larger ring is given back between pickles
+constexpr float kHeavyHash = 64;
 
-constexpr uint64_t words_for(uint64_t bytes) { return (bytes + 7) / 8; }
+uint32_t count_of(uint64_t total) {
+  return static_cast<uint32_t>(std::min<uint64_t>(total, std::numeric_limits<uint32_t>::max()));
+}
+
+/// Of its first bytes: a long text may stand in many keys.
+uint32_t fingerprint(std::string_view text) {
+  uint64_t hash = text.size();
+  for (const char c : text.substr(0, 32)) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3U;
+  return static_cast<uint32_t>(hash ^ hash >> 32);
+}
 }  // namespace
 
 void ValueStore::reset(uint32_t max_bytes) {
-  max_words_ = std::max(kMinWords, std::bit_floor(uint64_t{max_bytes} / 8));
-  if (ring_.size() > std::min(kKeepWords, max_words_)) {
-    ring_ = std::vector<uint64_t>();  // `= {}` would keep the memory
+  texts_.reset(max_bytes);
+  max_words_ = std::max(kMinWords, std::bit_floor(uint64_t{max_bytes} / 4 / sizeof(uint64_t)));
+  if (mask_ + 1 > std::min(kKeepWords, max_words_)) ring_ = std::vector<uint64_t>();  // `= {}` would keep the memory
+  if (ring_.empty()) {
+    ring_.resize(kFirstWords + kMaxItems);
+    mask_ = kFirstWords - 1;
   }
-  if (ring_.empty()) ring_.resize(kFirstWords);
   head_ = 0;
-  pinned_.clear();
+  has_heavy_hashes_ = false;
 }
 
 // A record is contiguous: one that would straddle the ring's end starts at its beginning. While the ring has not
 // wrapped it may grow, because positions and indices are then the same.
-uint64_t ValueStore::allocate(uint64_t words) {
-  while (head_ + words > ring_.size() && ring_.size() < max_words_) ring_.resize(ring_.size() * 2);
-  const uint64_t at = head_ & (ring_.size() - 1);
-  if (at + words > ring_.size()) head_ += ring_.size() - at;
+uint64_t ValueStore::allocate_slowly(uint64_t words) {
+  uint64_t size = mask_ + 1;
+  const bool wrapped = head_ > size;
+  while (head_ + words > size && size < max_words_ && !wrapped) size *= 2;
+  if (size > mask_ + 1) ring_.resize(size + kMaxItems);
+  mask_ = size - 1;
+  const uint64_t at = head_ & mask_;
+  if (at + words > size) head_ += size - at;
   const uint64_t position = head_;
   head_ += words;
   return position;
 }
 
-Value ValueStore::add_text(ValueKind kind, ByteSpan text, uint64_t full_length) {
-  const uint64_t position = allocate(1 + words_for(text.size()));
-  word(position) = std::min<uint64_t>(full_length, std::numeric_limits<uint32_t>::max()) << 32 | text.size();
-  if (!text.empty()) std::memcpy(&word(position + 1), text.data(), text.size());
-  return Value(kind, position);
-}
-
-std::optional<ValueStore::Text> ValueStore::text(Value value) const {
-  if (!is_text(value) && !is_bytes(value)) return std::nullopt;
-  const uint64_t position = value.payload();
-  if (!alive(position)) {
-    for (const auto& [where, name] : pinned_) {
-      if (where == position) return Text{name, name.size()};
+HashCost ValueStore::hash_cost(Value value, const HashCost& lost) const {
+  switch (value.kind()) {
+    case ValueKind::kInt: return HashCost::of_integer(value.as_integer());
+    case ValueKind::kBigInt: {
+      HashCost cost = HashCost::of_leaf();
+      cost.hash = static_cast<uint16_t>(value.payload() >> 32);
+      cost.exact = static_cast<uint32_t>(value.payload());
+      return cost;
     }
-    return std::nullopt;
+    case ValueKind::kStr:
+    case ValueKind::kBytes: {
+      const auto found = text(value);
+      return HashCost::of_text(found ? fingerprint(found->text) : 0);
+    }
+    case ValueKind::kTuple:
+    case ValueKind::kFrozenSet: {
+      const uint64_t position = value.payload();
+      if (!alive(position)) return lost;
+      const Head head = head_at(position);
+      if ((head.flags & kHasCost) != 0)
+        return std::bit_cast<HashCost>(CostWords{word(position + 1), word(position + 2)});
+      return sum_of_costs(items(value)->kept, head.total);
+    }
+    default:
+      return HashCost::of_text(static_cast<uint32_t>(std::bit_cast<uint64_t>(value) * 0x9e3779b97f4a7c15U >> 32));
   }
-  const uint64_t lengths = word(position);
-  const size_t kept = lengths & 0xffffffffU;
-  // With nothing kept the record is its one length word, which may be the ring's last.
-  if (kept == 0) return Text{{}, lengths >> 32};
-  return Text{{reinterpret_cast<const char*>(&ring_[(position + 1) & (ring_.size() - 1)]), kept}, lengths >> 32};
 }
 
-void ValueStore::pin(Value value) {
-  const auto found = text(value);
-  if (!found || !found->whole() || pinned_.size() >= kMaxPinned) return;
-  const uint64_t position = value.payload();
-  const bool there = std::any_of(pinned_.begin(), pinned_.end(), [&](const auto& p) { return p.first == position; });
-  if (!there) pinned_.emplace_back(position, std::string(found->text));
+HashCost ValueStore::sum_of_costs(std::span<const Value> items, uint64_t total) const {
+  HashCost cost = HashCost::of_leaf();
+  for (const Value item : items) cost.combine(hash_cost(item));
+  cost.nodes += static_cast<float>(total - items.size());
+  return cost;
 }
 
 Value ValueStore::add_container(ValueKind kind, std::span<const Value> items) {
   if (kind == ValueKind::kTuple && items.empty()) return Value(ValueKind::kEmptyTuple);
-  const bool grows = kind != ValueKind::kTuple && kind != ValueKind::kFrozenSet;
-  const size_t kept = std::min<size_t>(items.size(), kMaxItems);
-  const size_t capacity = grows ? std::max<size_t>(kept, 2) : kept;
-  const uint64_t position = allocate(1 + capacity);
-  const ContainerHead head{static_cast<uint32_t>(std::min<size_t>(items.size(), UINT32_MAX)),
-                           static_cast<uint16_t>(kept), static_cast<uint16_t>(capacity)};
+  if (kind != ValueKind::kTuple && kind != ValueKind::kFrozenSet) {
+    const Value made = add_empty(kind);
+    if (!items.empty()) extend(made, items);
+    return made;
+  }
+  const std::span<const Value> kept = items.first(std::min<size_t>(items.size(), kMaxItems));
+  Head head{count_of(items.size()), static_cast<uint8_t>(kept.size()), 0, 0};
+  if (std::any_of(items.begin(), items.end(), is_costly_key)) {
+    HashCost cost = sum_of_costs(items, items.size());
+    if (kind == ValueKind::kFrozenSet) cost = cost.as_frozenset();
+    has_heavy_hashes_ = has_heavy_hashes_ || cost.nodes > kHeavyHash || cost.compared > kHeavyHash ||
+                        static_cast<float>(cost.depth) > kHeavyHash || cost.hash != 0;
+    head.flags = kHasCost;
+    const uint64_t position = allocate(3 + kept.size());
+    const auto words = std::bit_cast<CostWords>(cost);
+    word(position) = std::bit_cast<uint64_t>(head);
+    word(position + 1) = words.first;
+    word(position + 2) = words.second;
+    write_items(position + 3, kept);
+    return Value(kind, position);
+  }
+  has_heavy_hashes_ = has_heavy_hashes_ || static_cast<float>(items.size()) > kHeavyHash;
+  const uint64_t position = allocate(1 + kept.size());
   word(position) = std::bit_cast<uint64_t>(head);
-  for (size_t i = 0; i < kept; ++i) word(position + 1 + i) = std::bit_cast<uint64_t>(items[i]);
+  write_items(position + 1, kept);
   return Value(kind, position);
 }
 
-// A container is outgrown at most twice (2 → some → kMaxItems), so there are at most two steps to follow.
-std::optional<uint64_t> ValueStore::find_container(Value container) const {
-  if (!is_container(container)) return std::nullopt;
-  uint64_t position = container.payload();
-  for (int step = 0; step < 4 && alive(position); ++step) {
-    const auto head = std::bit_cast<ContainerHead>(word(position));
-    if (head.capacity != kForwarded) return position;
-    position = word(position + 1);
-  }
-  return std::nullopt;
-}
-
 void ValueStore::extend(Value container, std::span<const Value> items) {
-  auto found = find_container(container);
-  if (!found) return;
-  auto head = std::bit_cast<ContainerHead>(word(*found));
-  const size_t add = std::min<size_t>(items.size(), kMaxItems - head.kept);
-  if (head.kept + add > head.capacity) {
-    const uint16_t capacity = head.capacity > 2 || head.kept + add > 8 ? kMaxItems : 8;
-    const uint64_t old = *found;
-    const uint64_t larger = allocate(1U + capacity);
-    if (!alive(old)) return;  // the ring is so small that the new record took the old one's place
-    for (uint64_t i = 1; i <= head.kept; ++i) word(larger + i) = word(old + i);
-    head.capacity = capacity;
-    word(old) = std::bit_cast<uint64_t>(ContainerHead{0, 0, kForwarded});
-    word(old + 1) = larger;
-    found = larger;
+  const bool grows = container.is(ValueKind::kList) || container.is(ValueKind::kDict) || container.is(ValueKind::kSet);
+  const uint64_t own = container.payload();
+  if (!grows || !alive(own)) return;
+  Head head = head_at(own);
+  const std::span<const Value> more = items.first(std::min<size_t>(items.size(), kMaxItems - head.kept));
+  const uint64_t old = word(own + 1);
+  head.total = count_of(uint64_t{head.total} + items.size());
+  if (more.empty()) {
+    word(own) = std::bit_cast<uint64_t>(head);
+    return;
   }
-  for (size_t i = 0; i < add; ++i) word(*found + 1 + head.kept + i) = std::bit_cast<uint64_t>(items[i]);
-  head.kept = static_cast<uint16_t>(head.kept + add);
-  head.total = static_cast<uint32_t>(std::min<uint64_t>(uint64_t{head.total} + items.size(), UINT32_MAX));
-  word(*found) = std::bit_cast<uint64_t>(head);
+  uint64_t place = old;
+  if (head.kept + more.size() > head.capacity) {
+    // The first items, as `fill` does: no more room than they need.
+    head.capacity = static_cast<uint8_t>(head.kept == 0 ? more.size() : std::bit_ceil(head.kept + more.size()));
+    place = allocate(head.capacity);
+    if (!alive(own)) return;  // so full a ring that the new record took its place
+    for (uint64_t i = 0; i < head.kept; ++i) word(place + i) = word(old + i);
+    word(own + 1) = place;
+  }
+  write_items(place + head.kept, more);
+  head.kept = static_cast<uint8_t>(head.kept + more.size());
+  head.flags = kElsewhere;
+  word(own) = std::bit_cast<uint64_t>(head);
 }
 
 std::optional<ValueStore::Items> ValueStore::items(Value container) const {
   if (container.is(ValueKind::kEmptyTuple)) return Items{};
-  const auto found = find_container(container);
-  if (!found) return std::nullopt;
-  const auto head = std::bit_cast<ContainerHead>(word(*found));
+  if (!is_container(container) || !alive(container.payload())) return std::nullopt;
+  const Head head = head_at(container.payload());
   if (head.kept == 0) return Items{{}, head.total};
-  return Items{{reinterpret_cast<const Value*>(&ring_[(*found + 1) & (ring_.size() - 1)]), head.kept}, head.total};
+  uint64_t first = container.payload() + ((head.flags & kHasCost) != 0 ? 3 : 1);
+  if ((head.flags & kElsewhere) != 0) first = word(container.payload() + 1);  // younger, so it is there as well
+  return Items{{reinterpret_cast<const Value*>(&ring_[first & mask_]), head.kept}, head.total};
 }
 
 }  // namespace pickletap

@@ -1,46 +1,74 @@
-// Where the pickle machine keeps strings and the first items of containers: a ring of bounded size that forgets the
-// oldest. A forgotten value keeps its kind (it stands in the handle) and loses its content. Names of callables that
-// were once resolved are pinned, so that a module name memoized at the start of a huge pickle is still known at its
-// end.
+// Where the pickle machine keeps what its Values are handles of: texts in a TextLog, the first items of containers in a
+// ring of bounded size that forgets the oldest. A forgotten value keeps its kind (it stands in the handle) and loses its
+// content.
 //
-// One store a machine; `reset` between pickles keeps the memory. Spans and views are valid until the next add.
+// One store a machine; `reset` between pickles keeps the memory. Spans are valid until the next add, views as TextLog says.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "dissectors/dissector.h"
+#include "dissectors/pickle/resource_watch.h"
+#include "dissectors/pickle/text_log.h"
 #include "dissectors/pickle/value.h"
 
 namespace pickletap {
 
 class ValueStore {
  public:
-  static constexpr uint32_t kMaxItems = 16;    ///< items kept of one container (a dict's key and value are two)
-  static constexpr uint32_t kMaxPinned = 256;  ///< names pinned in one pickle
+  static constexpr uint32_t kMaxItems = 16;  ///< items kept of one container (a dict's key and value are two)
 
-  /// Starts a new pickle. `max_bytes`: the ring's largest size; rounded down to a power of two, 8 KiB at least.
+  /// What the rings take beyond their size, so that a record can be read and written in one piece.
+  static constexpr size_t kSlackBytes = TextLog::kSlackBytes + kMaxItems * sizeof(uint64_t);
+
+  /// Starts a new pickle. `max_bytes`: of the texts' window; all together take kMaxShare of it, and no less than
+  /// kLeastBytes, and kSlackBytes.
+  static constexpr double kMaxShare = 1.375;
+  static constexpr size_t kLeastBytes = size_t{24} << 10;
   void reset(uint32_t max_bytes);
 
-  /// kStr, kBytes or kByteArray. `full_length` may exceed what is given.
-  Value add_text(ValueKind kind, ByteSpan text, uint64_t full_length);
-  /// The kept text; nothing when forgotten. `whole`: false when it was longer than what is kept.
-  struct Text {
-    std::string_view text;
-    uint64_t full_length = 0;
-    bool whole() const { return text.size() == full_length; }
-  };
-  std::optional<Text> text(Value value) const;
-  /// Keeps this text for the rest of the pickle, even when the ring forgets it.
-  void pin(Value value);
+  TextLog& texts() { return texts_; }
+  using Text = TextLog::Text;
+  std::optional<Text> text(Value value) const { return texts_.find(value); }
+  void pin(Value value) { texts_.pin(value); }
 
   /// kTuple, kList, kDict, kSet or kFrozenSet with these items (keys and values in turn for kDict).
   Value add_container(ValueKind kind, std::span<const Value> items);
+  /// An empty kList, kDict or kSet.
+  Value add_empty(ValueKind kind) {
+    const uint64_t position = allocate(2);
+    word(position) = std::bit_cast<uint64_t>(Head{});
+    return Value(kind, position);
+  }
+  /// A kTuple of one to three.
+  Value add_tuple(const Value* items, size_t count) {
+    unsigned nested = 0;
+    for (size_t i = 0; i < count; ++i) nested |= is_costly_key(items[i]) ? 1U : 0U;
+    if (nested != 0) return add_container(ValueKind::kTuple, {items, count});
+    const uint64_t position = allocate(1 + count);
+    word(position) = std::bit_cast<uint64_t>(Head{static_cast<uint32_t>(count), static_cast<uint8_t>(count), 0, 0});
+    for (size_t i = 0; i < count; ++i) word(position + 1 + i) = std::bit_cast<uint64_t>(items[i]);
+    return Value(ValueKind::kTuple, position);
+  }
+  /// As extend, for a container that is likely empty; kMaxItems values must be readable at `items`.
+  void fill(Value container, const Value* items, size_t count) {
+    const uint64_t own = container.payload();
+    if (count == 0) return;
+    if (!alive(own) || head_at(own).total != 0) return extend(container, {items, count});
+    const auto kept = static_cast<uint8_t>(std::min<size_t>(count, kMaxItems));
+    const uint64_t place = allocate(kept);
+    if (!alive(own)) return;                                      // so full a ring that the items took its place
+    std::memcpy(&word(place), items, kMaxItems * sizeof(Value));  // all of them: a fixed size takes no branch
+    word(own) = std::bit_cast<uint64_t>(
+        Head{static_cast<uint32_t>(std::min<size_t>(count, UINT32_MAX)), kept, kept, kElsewhere});
+    word(own + 1) = place;
+  }
   /// Adds items to a list, dict or set; only the first kMaxItems are kept, the rest counted.
   void extend(Value container, std::span<const Value> items);
   struct Items {
@@ -49,29 +77,60 @@ class ValueStore {
   };
   std::optional<Items> items(Value container) const;
 
-  size_t memory_bytes() const { return ring_.capacity() * sizeof(uint64_t); }
+  /// What a value takes as a key; `lost` where it was forgotten.
+  HashCost hash_cost(Value value, const HashCost& lost = {}) const;
+  /// May it take more than a leaf, or collide? -1 and -2 have one hash.
+  static bool is_costly_key(Value value) {
+    const bool minus = (std::bit_cast<uint64_t>(value) | 1) == std::bit_cast<uint64_t>(Value::integer(-1));
+    return minus || value.is(ValueKind::kTuple) || value.is(ValueKind::kFrozenSet) || value.is(ValueKind::kBigInt);
+  }
+  /// Has a value been made whose hash takes more than a few dozen steps, or that may collide?
+  bool has_heavy_hashes() const { return has_heavy_hashes_; }
+  void note_big_integer() { has_heavy_hashes_ = true; }
+
+  size_t memory_bytes() const { return ring_.capacity() * sizeof(uint64_t) + texts_.memory_bytes(); }
 
  private:
-  // Records are made of 8-byte words. A text record: length word, then the bytes. A container record: one word
-  // (total, kept, capacity), then `capacity` values; one that was outgrown has capacity kForwarded and the position
-  // of its successor in the next word.
-  static constexpr uint16_t kForwarded = 0xffff;
-  struct ContainerHead {
-    uint32_t total;
-    uint16_t kept;
-    uint16_t capacity;
+  // A record of the ring: the head, then two words with the HashCost when kHasCost is set, then the items. A list, dict or
+  // set is a head and one word more; its items stand in a record of their own, whose position is in that word, and which
+  // is replaced by a larger one when it is full.
+  static constexpr uint16_t kHasCost = 1;
+  static constexpr uint16_t kElsewhere = 2;
+  struct Head {
+    uint32_t total = 0;
+    uint8_t kept = 0;
+    uint8_t capacity = 0;
+    uint16_t flags = 0;
   };
+  struct CostWords {
+    uint64_t first, second;
+  };
+  static_assert(sizeof(Head) == 8 && sizeof(HashCost) == sizeof(CostWords));
+  HashCost sum_of_costs(std::span<const Value> items, uint64_t total) const;
 
-  uint64_t allocate(uint64_t words);
-  bool alive(uint64_t position) const { return position + ring_.size() >= head_; }
-  uint64_t& word(uint64_t position) { return ring_[position & (ring_.size() - 1)]; }
-  uint64_t word(uint64_t position) const { return ring_[position & (ring_.size() - 1)]; }
-  std::optional<uint64_t> find_container(Value container) const;
+  uint64_t allocate(uint64_t words) {
+    const uint64_t at = head_ & mask_;
+    if (at + words > mask_ + 1 || (head_ + words > mask_ + 1 && mask_ + 1 < max_words_)) return allocate_slowly(words);
+    const uint64_t position = head_;
+    head_ += words;
+    return position;
+  }
+  uint64_t allocate_slowly(uint64_t words);
+  /// Once the ring has wrapped, the kMaxItems words in front of the head may have been written over.
+  bool alive(uint64_t position) const { return head_ <= mask_ + 1 || position + mask_ + 1 >= head_ + kMaxItems; }
+  uint64_t& word(uint64_t position) { return ring_[position & mask_]; }
+  uint64_t word(uint64_t position) const { return ring_[position & mask_]; }
+  Head head_at(uint64_t position) const { return std::bit_cast<Head>(word(position)); }
+  void write_items(uint64_t position, std::span<const Value> items) {
+    for (size_t i = 0; i < items.size(); ++i) word(position + i) = std::bit_cast<uint64_t>(items[i]);
+  }
 
-  std::vector<uint64_t> ring_;  // a power of two
-  uint64_t head_ = 0;           // next free word, counted from the pickle's first; the ring holds the last size() words
+  TextLog texts_;
+  std::vector<uint64_t> ring_;  // a power of two, and kMaxItems words more, which mean nothing
+  uint64_t mask_ = 0;           // that power less one
+  uint64_t head_ = 0;  // next free word, counted from the pickle's first; the ring holds the last mask_ + 1 words
   uint64_t max_words_ = 1024;
-  std::vector<std::pair<uint64_t, std::string>> pinned_;  // position → text, at most kMaxPinned
+  bool has_heavy_hashes_ = false;
 };
 
 }  // namespace pickletap

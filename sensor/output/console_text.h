@@ -1,4 +1,4 @@
-// Records as text for people: what `replay` prints without --json, `explain` and `rules`. Pure: each function appends
+// Records as text for people: what `replay` prints without --json, and `rules` (`explain`: console_explain.h). Pure: each function appends
 // to a string and colours it only when told to. Whatever the wire carried passes append_printable() (utf8.h), so that
 // no control character, direction mark or broken byte reaches a terminal; long programs and lists are cut and say so.
 #pragma once
@@ -60,9 +60,6 @@ struct Gathered {
 
 void append_listeners(std::string& out, const Gathered& gathered, Paint paint);
 void append_summary(std::string& out, const Gathered& gathered, Paint paint);
-
-/// All pickles of one file: verdict, reasons, program, calls.
-void append_explanation(std::string& out, std::string_view file, std::span<const ExplainedPickle> pickles, Paint paint);
 
 /// The table of `pickletap rules`.
 void append_rules(std::string& out, std::span<const RuleInfo> rules, Paint paint);

@@ -67,6 +67,13 @@ void write_indicators(EveDraft& draft, std::string_view key, const std::vector<s
   draft.json.end_array();
 }
 
+/// What a policy's category says of ATT&CK or CWE, where it does.
+void write_known(EveDraft& draft, std::string_view key, std::string_view value) {
+  if (value.empty()) return;
+  draft.json.key(key);
+  draft.text(value, kMaxIdentifierBytes, Cut::kFindings);
+}
+
 void write_findings(EveDraft& draft, const PickleReport& report) {
   draft.json.key("findings").begin_array();
   for (const PickleFinding& finding : first_of(report.findings, draft.limits.findings, draft.cuts, Cut::kFindings)) {
@@ -76,7 +83,15 @@ void write_findings(EveDraft& draft, const PickleReport& report) {
     draft.text(finding.category, kMaxCategoryBytes, Cut::kFindings);
     draft.json.key("reason");
     draft.text(finding.reason, draft.limits.text_bytes, Cut::kFindings);
-    draft.json.key("offset").number(finding.offset).end_object();
+    draft.json.key("offset").number(finding.offset);
+    write_known(draft, "cwe", finding.cwe);
+    write_known(draft, "tactic", finding.tactic);
+    write_known(draft, "technique", finding.technique);
+    if (!finding.how.empty()) {
+      draft.json.key("how");
+      draft.text(finding.how, kMaxHowBytes, Cut::kFindings);
+    }
+    draft.json.end_object();
   }
   draft.json.end_array();
 }
@@ -174,6 +189,7 @@ void write_pickle(EveDraft& draft, const PickleReport& report) {
   json.key("nested").number(report.nested).key("complete").boolean(report.complete());
   json.key("end").text(end_text(report.end));
   if (!report.end_reason.empty()) draft.field("end_reason", report.end_reason);
+  if (!report.receivers.empty()) draft.field("receivers", report.receivers);
   if (report.trailing_bytes > 0) json.key("trailing_bytes").number(report.trailing_bytes);
   write_findings(draft, report);
   json.key("indicators").begin_object();

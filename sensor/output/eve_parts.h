@@ -31,14 +31,18 @@ inline constexpr std::array<EveLimits, 7> kEveLimits{{
     {64, 256, 16, 96, 8, 96, 2, 96, 4, 192, 32},
 }};
 
-inline constexpr size_t kMaxCategoryBytes = 64;  ///< of a finding's category, a word of a policy file
+inline constexpr size_t kMaxCategoryBytes = 64;    ///< of a finding's category, a word of a policy file
+inline constexpr size_t kMaxHowBytes = 128;        ///< of how a call is reached
+inline constexpr size_t kMaxIdentifierBytes = 16;  ///< "T1059.004", "CWE-502"; of a policy file as well
 
 /// The last row must fit when every byte takes an escape of six: the texts it allows, 64 bytes of names and numbers
 /// around each, and 8 KiB for all that is ours.
 constexpr size_t largest_line(const EveLimits& l) {
-  const size_t texts = l.program_bytes + l.globals * l.global_bytes + l.calls * (l.callable_bytes + l.args_bytes) +
-                       4 * l.indicators * l.indicator_bytes +
-                       l.findings * (l.callable_bytes + l.text_bytes + kMaxCategoryBytes) + 12 * l.text_bytes;
+  const size_t texts =
+      l.program_bytes + l.globals * l.global_bytes + l.calls * (l.callable_bytes + l.args_bytes) +
+      4 * l.indicators * l.indicator_bytes +
+      l.findings * (l.callable_bytes + l.text_bytes + kMaxCategoryBytes + kMaxHowBytes + 3 * kMaxIdentifierBytes) +
+      12 * l.text_bytes;
   const size_t entries = l.globals + 2 * l.calls + 4 * l.indicators + 4 * l.findings;
   return 6 * texts + 64 * entries + 8192;
 }

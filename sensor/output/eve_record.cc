@@ -175,34 +175,33 @@ std::string_view EveRenderer::line(const Record& record) {
   return line_;
 }
 
-std::string explain_line(std::string_view file, std::span<const ExplainedPickle> pickles) {
-  std::string line, pickle_text;
-  JsonWriter json(line, SIZE_MAX);
-  json.begin_object().key("file").text(file).key("pickles").begin_array();
-  for (const ExplainedPickle& pickle : pickles) {
-    for (const EveLimits& limits : kEveLimits) {
-      pickle_text.clear();
-      JsonWriter inner(pickle_text, kMaxEveLineBytes);
-      EveDraft draft{inner, limits, {}};
-      inner.begin_object().key("offset").number(pickle.offset).key("length").number(pickle.length).key("severity");
-      if (pickle.severity) {
-        inner.number(static_cast<int>(*pickle.severity));
-      } else {
-        inner.null();
-      }
-      inner.key("rules").begin_array();
-      for (const std::string_view rule : pickle.rules) inner.text(rule);
-      inner.end_array().key("pickle");
-      write_pickle(draft, pickle.report);
-      draft.cuts.write(inner);
-      inner.end_object();
-      if (!inner.overflowed()) break;
-    }
-    json.raw(pickle_text);
-  }
-  json.end_array().end_object();
-  line += '\n';
+std::string explain_line_start(std::string_view file) {
+  std::string line;
+  JsonWriter(line, SIZE_MAX).begin_object().key("file").text(file).key("pickles").begin_array();
   return line;
+}
+
+std::string explain_line_pickle(const ExplainedPickle& pickle, bool is_first) {
+  std::string text;
+  for (const EveLimits& limits : kEveLimits) {
+    text.assign(is_first ? "" : ",");
+    JsonWriter json(text, kMaxEveLineBytes);
+    EveDraft draft{json, limits, {}};
+    json.begin_object().key("offset").number(pickle.offset).key("length").number(pickle.length).key("severity");
+    if (pickle.severity) {
+      json.number(static_cast<int>(*pickle.severity));
+    } else {
+      json.null();
+    }
+    json.key("rules").begin_array();
+    for (const std::string_view rule : pickle.rules) json.text(rule);
+    json.end_array().key("pickle");
+    write_pickle(draft, pickle.report);
+    draft.cuts.write(json);
+    json.end_object();
+    if (!json.overflowed()) break;
+  }
+  return text;
 }
 
 std::string rule_line(const RuleInfo& rule) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sensor/output/explained.h"
 #include "sensor/record.h"
 
 namespace pickletap {
@@ -42,18 +43,12 @@ class EveRenderer {
   std::string line_;
 };
 
-/// One pickle of a file, as `pickletap explain` judged it.
-struct ExplainedPickle {
-  uint64_t offset = 0;  ///< in the file
-  uint64_t length = 0;
-  std::optional<Severity> severity;  ///< of the worst rule; none: harmless
-  std::vector<std::string_view> rules;
-  PickleReport report;
-};
-
-/// The line of `explain --json` for one file, with its newline. Each pickle has an event's bound, the line has none: a
-/// file of many pickles gets all its verdicts.
-std::string explain_line(std::string_view file, std::span<const ExplainedPickle> pickles);
+/// The line of `explain --json` for one file, in three pieces, so that nobody has to hold all pickles of a file: its
+/// start, then each pickle, then kExplainLineEnd. A pickle has an event's bound, the line has none: a file of many
+/// pickles gets all its verdicts.
+std::string explain_line_start(std::string_view file);
+std::string explain_line_pickle(const ExplainedPickle& pickle, bool is_first);
+inline constexpr std::string_view kExplainLineEnd = "]}\n";
 
 /// The line of `rules --json` for one rule, with its newline.
 std::string rule_line(const RuleInfo& rule);

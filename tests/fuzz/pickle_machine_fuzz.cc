@@ -9,7 +9,7 @@ using namespace pickletap;
 static std::string judge(ByteSpan bytes, size_t piece) {
   static Policy policy;
   if (policy.size() == 0) add_builtin_policy(policy);
-  static const DissectorLimits limits{1 << 30, 128, 64, 32, 8192};
+  static const DissectorLimits limits{1 << 30, 128, 64, 32, 16384};
   static PickleMachine machine(policy, limits);
   machine.begin(bytes.size());
   for (size_t at = 0; at < bytes.size(); at += piece)
@@ -18,7 +18,7 @@ static std::string judge(ByteSpan bytes, size_t piece) {
   const PickleReport r = machine.report(true);
   const bool bounded = r.program.size() <= PickleReport::kMaxProgramText && r.calls.size() <= PickleReport::kMaxCalls &&
                        r.findings.size() <= PickleReport::kMaxFindings && r.globals.size() <= PickleReport::kMaxGlobals;
-  if (!bounded || machine.store().memory_bytes() > limits.pickle_text_bytes || r.length > bytes.size()) std::abort();
+  if (!bounded || machine.store().memory_bytes() > 3 * limits.pickle_text_bytes || r.length > bytes.size()) std::abort();
   std::string text =
       r.program + "|" + std::to_string(r.length) + std::string(r.end_reason) + std::to_string(r.trailing_bytes);
   for (const auto& name : r.globals) text += name;

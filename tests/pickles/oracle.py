@@ -5,8 +5,15 @@ out stand-ins: each class is one that notes who calls it and how, and so is what
 calls, the arguments, the opcodes that mean a call and the point where loading fails are thus CPython's own.
 `trace(data, pure=True)` asks the pure Python unpickler, which PyPy uses.
 
-A stand-in is hashable, callable, has attributes to set, items to append and a `__setstate__`; a real object that has
-fewer of these makes the load fail earlier, so the trace is what happens at most.
+What is asked is `loads`, which has no `find_class` to replace: the C unpickler of a file reads the whole pickle by its
+first `peek` here. Read in pieces it would lose the rest of a frame when a line crosses its end (3.13 Modules/_pickle.c
+_Unpickler_Readline).
+
+A stand-in, and what a call returns, is a class, hashable, callable, has attributes to set, items to append and a
+`__setstate__`; a real object that has fewer of these makes the load fail earlier, so the trace is what happens at most.
+Only a string cannot be stood in for: STACK_GLOBAL with what a call returned fails here.
+
+`snapshot`, if given, is applied to arguments and states when the call is made: later opcodes may change them.
 """
 import io
 import pickle
@@ -35,6 +42,23 @@ class _Asked(Exception):
     pass
 
 
+class _Whole(object):
+    """A file that is read as one piece."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def peek(self, size):
+        data, self.data = self.data, b""
+        return data
+
+    def read(self, size):
+        return b""
+
+    def readline(self):
+        return b""
+
+
 def _mapped(unpickler, module, name):
     """The name after `fix_imports`, which the unpickler applies below protocol 3: seen by what it would import (3.7 on:
     3.6 does not ask for what is imported already)."""
@@ -61,17 +85,16 @@ def _mapped(unpickler, module, name):
     return pair if asked and asked[0] == pair[0] else (module, name)
 
 
-def _stand_ins(trace):
+def _stand_ins(trace, snapshot):
     def note(callee, args, kwargs):
         if len(trace.calls) >= MAX_CALLS:
             raise RuntimeError("too many calls")
-        trace.calls.append((callee, args, kwargs))
-        return _Result(len(trace.calls) - 1)
+        trace.calls.append((callee, snapshot(args), snapshot(kwargs)))
+        return _Meta("_Result", (_Stand,), {"index": len(trace.calls) - 1, "full_name": None})
 
     class _SetState(object):
         def __get__(self, instance, cls):
-            target = instance if instance is not None else cls
-            return lambda state: trace.calls.append((target, "__setstate__", state)) and None
+            return lambda state: trace.calls.append((cls, "__setstate__", snapshot(state))) and None
 
     class _Meta(type):
         def __call__(cls, *args, **kwargs):
@@ -95,32 +118,6 @@ def _stand_ins(trace):
 
         __setstate__ = _SetState()
 
-        def __setitem__(self, key, value):
-            pass
-
-        def append(self, item):
-            pass
-
-        def extend(self, items):
-            pass
-
-        def add(self, item):
-            pass
-
-    class _Result(object):
-        __setstate__ = _SetState()
-
-        def __init__(self, index):
-            self.index = index
-
-        def __call__(self, *args, **kwargs):
-            return note(self, args, kwargs)
-
-        __setitem__ = _Stand.__dict__["__setitem__"]
-        append = _Stand.__dict__["append"]
-        extend = _Stand.__dict__["extend"]
-        add = _Stand.__dict__["add"]
-
     made = {}
 
     def stand_in(module, name):
@@ -134,17 +131,15 @@ def _stand_ins(trace):
 
 def name_of(value):
     """A stand-in as text: the global's name, or "#3" for the result of call 3. Anything else: None."""
-    if isinstance(value, type):
-        return getattr(value, "full_name", None)
-    if type(value).__name__ == "_Result":
-        return "#%d" % value.index
-    return None
+    if not isinstance(value, type):
+        return None
+    return "#%d" % value.index if value.__name__ == "_Result" else getattr(value, "full_name", None)
 
 
-def trace(data, pure=False):
+def trace(data, pure=False, snapshot=lambda value: value):
     """Loads `data`; never raises what loading raises: `end` is "stop" or the exception's name and text."""
     found = Trace()
-    stand_in = _stand_ins(found)
+    stand_in = _stand_ins(found, snapshot)
     try:
         if PY2 and not pure:
             unpickler = cPickle.Unpickler(io.BytesIO(data))
@@ -160,7 +155,7 @@ def trace(data, pure=False):
                 def persistent_load(self, pid):
                     return stand_in("persistent", "load")
 
-            unpickler = Traced(io.BytesIO(data))
+            unpickler = Traced(io.BytesIO(data) if pure or PY2 else _Whole(data))
         found.value = unpickler.load()
         found.end = "stop"
     except RecursionError if not PY2 else RuntimeError as error:

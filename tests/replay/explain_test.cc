@@ -2,6 +2,8 @@
 // would do, as text and as JSON.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -122,6 +124,73 @@ TEST_F(Explain, RefusesWhatIsNoPickle) {
     EXPECT_EQ(result.out, "") << bytes;
     EXPECT_NE(result.err.find("a.pkl: not a pickle"), std::string::npos) << result.err;
   }
+}
+
+TEST_F(Explain, SaysWhatAnArchiveOrACompressedFileIs) {
+  for (const auto& [bytes, says] : {std::pair{"PK\x03\x04\x14\0\0\0\0\0archive/data.pkl"sv, "zip archive"},
+                                    {"\x1f\x8b\x08\0\0\0\0\0\0\x03"sv, "gzip -dc FILE"},
+                                    {"\xfd"
+                                     "7zXZ\0\0\x04"sv,
+                                     "xz -dc FILE"},
+                                    {"x\x9c\xcbH\xcd"sv, "zlib"},
+                                    {"\x93NUMPY\x01\0v\0"sv, "NumPy"},
+                                    {"\xd4\xc3\xb2\xa1\x02\0\x04\0"sv, "pickletap replay"}}) {
+    const Finished result = explain(bytes);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_NE(result.err.find("a.pkl: not a pickle but "), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find(says), std::string::npos) << result.err;
+  }
+  // The first bytes decide nothing: PERSID "K…", then a call.
+  const std::string disguised = "PK\x03\x04\n" + std::string(kSystemPickle0);
+  EXPECT_EQ(explained(explain(disguised, {"--json"}).out).at(0).severity, "1");
+}
+
+// The listing of -v beside what pickletools says, opcode by opcode.
+TEST_F(Explain, ListsTheOpcodesThatPickletoolsLists) {
+  const std::string script = folder_.write("list.py",
+                                           "import pickletools, sys\n"
+                                           "data = open(sys.argv[1], 'rb').read()\n"
+                                           "for opcode, argument, at in pickletools.genops(data):\n"
+                                           "    print(at, opcode.name)\n");
+  if (std::system(("python3 -c '' 2> " + folder_.path("err")).c_str()) != 0) GTEST_SKIP() << "no python3";
+  for (const NamedPickle& pickle : kPickles) {
+    const std::string file = folder_.write("a.pkl", pickle.bytes), list = folder_.path("list");
+    ASSERT_EQ(std::system(("python3 " + script + " " + file + " > " + list).c_str()), 0) << pickle.name;
+    const std::string text = pickletap({"explain", "-v", file}).out;
+    size_t at = text.find("opcodes:\n"), rows = 0;
+    ASSERT_NE(at, std::string::npos) << text;
+    std::istringstream wanted(read_bytes(list));
+    for (std::string offset, name; wanted >> offset >> name; ++rows) {
+      at = text.find(" " + offset + "  " + name, at);
+      ASSERT_NE(at, std::string::npos) << pickle.name << ": " << offset << " " << name << " is not in\n" << text;
+    }
+    EXPECT_GE(rows, 5U) << pickle.name;
+    EXPECT_EQ(pickletap({"explain", file}).out.find("opcodes:"), std::string::npos);
+  }
+}
+
+TEST_F(Explain, EndsWithAdviceAndATableOfFiles) {
+  const std::string good = folder_.write("good.pkl", kHarmlessPickle), bad = folder_.write("bad.pkl", kSystemPickle);
+  const std::string one = pickletap({"explain", bad}).out, two = pickletap({"explain", good, bad}).out;
+  EXPECT_NE(one.find("\nWhat to do about it\n  pickle.code-execution\n"), std::string::npos) << one;
+  EXPECT_EQ(one.find("\nFiles\n"), std::string::npos) << one;
+  EXPECT_NE(two.find("\nFiles\n  harmless    1 pickle  " + good), std::string::npos) << two;
+  EXPECT_EQ(pickletap({"explain", good}).out.find("What to do"), std::string::npos);
+  const std::string quiet = pickletap({"explain", "-q", good, bad}).out;
+  EXPECT_EQ(quiet.find("good.pkl"), std::string::npos) << quiet;
+  EXPECT_NE(quiet.find("posix.system('id')"), std::string::npos) << quiet;
+  EXPECT_EQ(quiet.find("What to do"), std::string::npos) << quiet;
+}
+
+// One pickle of them is held at a time.
+TEST_F(Explain, ReadsAnyNumberOfPickles) {
+  std::string many;
+  for (int i = 0; i < 30000; ++i) many += "N.";
+  many += kSystemPickle;
+  const Finished result = explain(many, {"--fail-on", "high"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_NE(result.out.find("\n30,001 pickles: 1 DANGEROUS, 30000 harmless\n"), std::string::npos);
+  EXPECT_NE(result.out.find("pickle at byte 60000, "), std::string::npos);
 }
 
 TEST_F(Explain, ReadsStandardInput) {

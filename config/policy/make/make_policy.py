@@ -74,7 +74,7 @@ def classify(seen, review, decided):
     """Section of safe.yaml -> set of (module, name), and the names nobody decided."""
     sections = collections.defaultdict(set)
     unreviewed = []
-    extra = set(review.data["safe_extra"] + review.data["reference_extra"])
+    extra = set(review.data["safe_extra"] + review.data["reference_extra"] + review.data["new_only_extra"])
     for (module, name), (used, kinds) in sorted(seen.items()):
         full = module + "." + name
         if full in decided or review.has("excluded", full):
@@ -92,7 +92,7 @@ def classify(seen, review, decided):
             sections["reference_only"].add((module, name))
         else:
             unreviewed.append("%s (%s)" % (full, ("referenced", "built", "called")[used]))
-    for key, section in (("reference_extra", "reference_only"), ("safe_extra", "safe")):
+    for key, section in (("reference_extra", "reference_only"), ("new_only_extra", "new_only"), ("safe_extra", "safe")):
         for full in review.data[key]:
             for names in sections.values():
                 names -= set(pair for pair in names if ".".join(pair) == full)

@@ -201,7 +201,8 @@ def walk_modules():
 def instances(cls):
     """Instances of a class of plain data, as far as its constructor can be guessed."""
     if issubclass(cls, BaseException):
-        for args in ((), ("x",), ("x", 1), ("x", "y", 1), ("x", b"y", 1, 2, "z"), ("x", "y", 1, 2, "z")):
+        for args in ((), ("x",), ("x", 1), ("x", "y", 1), ("x", b"y", 1, 2, "z"), ("x", "y", 1, 2, "z"), ("x", 1, "y"),
+                     ("x", u"y"), (u"x", 0, 1, "y"), ("x",) * 3, ("x",) * 4):
             try:
                 yield "exception", cls(*args)
                 return

@@ -96,7 +96,7 @@ TEST(PickleMachine, AttributesOfFetchedObjectsAreJudgedWhereTheyAreUsed) {
       {getattr + "(cdatetime\ndatetime\nS'now'\ntR.", ""},
       {getattr + "(S'text'\nS'upper'\ntR.", ""},
       {getattr + "(S'text'\nS'__class__'\ntR.", "code-execution builtins.getattr default-deny@51"},
-      {getattr + "(capp\nfunction\nS'__globals__'\ntR.", ""},
+      {getattr + "(capp\nfunction\nS'__globals__'\ntR.", "dangerous-reference app.function.__globals__ default-deny@"},
   };
   for (const auto& row : table) {
     const Reading reading(row.pickle);
@@ -192,9 +192,11 @@ TEST(PickleMachine, WhatIsUnknownOrWrittenIntoIsFound) {
   } table[] = {
       {"capp\nCls\n.", ""},
       {"capp\nCls\n)R.", "unknown-call app.Cls @10"},
-      {"capp\nCls\n)\x81.", "unknown-call app.Cls @10"},
+      {"\x80\x02"
+       "capp\nCls\n)\x81.",
+       "unknown-call app.Cls @12"},
       {"capp\nCls\n)R)R.", "unknown-call app.Cls @10; unknown-call app.Cls() @12"},
-      {"\x82\x07)R.", "unknown-call copyreg._inverted_registry[7] @3"},
+      {"\x80\x02\x82\x07)R.", "unknown-call copyreg._inverted_registry[7] @5"},
       {"Pid\n)R.", "unknown-call persistent_load() @5"},
       {"cos\nsystem\n.", "dangerous-reference os.system command-execution@0"},
       {"cmarshal\nloads\n.", "code-object marshal.loads code-object@0"},

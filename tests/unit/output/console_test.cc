@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "sensor/output/console_explain.h"
 #include "sensor/output/utf8.h"
 #include "tests/unit/output/sample_records.h"
 
@@ -80,9 +81,14 @@ TEST(Console, LetsNoControlCharacterThrough) {
     const std::string piece = std::string("a") + static_cast<char>(byte);
     const Alert alert = sample::largest_alert(piece);
     EXPECT_TRUE(is_safe(alert_text(alert, piece))) << byte;
-    const ExplainedPickle pickle{0, 1, Severity::kHigh, {"pickle.code-execution"}, alert.pickle};
+    const ExplainedPickle pickle{
+        0, 1, Severity::kHigh, {"pickle.code-execution"}, alert.pickle, {{0, "GLOBAL", piece}}, true};
+    const ExplainedFile file{piece, piece, 1, {{"pickle.code-execution", 1}}, {{"DANGEROUS", 1}}, Severity::kHigh};
     std::string out;
-    append_explanation(out, piece, {&pickle, 1}, Paint());
+    append_file_name(out, piece, Paint());
+    append_pickle(out, pickle, Paint());
+    append_file_count(out, file);
+    append_file_table(out, {&file, 1}, Paint());
     EXPECT_TRUE(is_safe(out)) << byte;
   }
 }
@@ -149,29 +155,6 @@ TEST(Console, FailsOnAFullDisk) {
   console.finish();
   EXPECT_TRUE(console.failed());
   std::fclose(full);
-}
-
-TEST(Explanation, GivesVerdictReasonProgramAndCalls) {
-  std::vector<ExplainedPickle> pickles(2);
-  pickles[0] = {0, 57, Severity::kHigh, {"pickle.code-execution", "pickle.evasion"}, sample::alert().pickle};
-  pickles[1].offset = 57;
-  pickles[1].length = 1;
-  std::string out;
-  append_explanation(out, "a.pkl", pickles, Paint());
-  EXPECT_EQ(out,
-            "a.pkl: 2 pickles\n"
-            "HIGH      pickle at byte 0, 57 bytes, protocol 4\n"
-            "          pickle.code-execution: posix.system runs a command (at 31)\n"
-            "          pickle.evasion\n"
-            "          as a program:\n"
-            "            posix.system('touch /tmp/marker')\n"
-            "          calls, in the order of loading:\n"
-            "            @31    REDUCE     posix.system('touch /tmp/marker',)\n"
-            "harmless  pickle at byte 57, 1 byte, protocol 0\n"
-            "          ends before STOP; what stands before it still runs\n");
-  out.clear();
-  append_explanation(out, "b", {}, Paint());
-  EXPECT_EQ(out, "b: no pickle found\n");
 }
 
 TEST(RulesTable, StandsInColumns) {

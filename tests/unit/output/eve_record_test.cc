@@ -201,10 +201,16 @@ TEST(EveRecord, WritesTimesBeforeAndFarAfterTheEpoch) {
   }
 }
 
+std::string explain_line(std::string_view file, const std::vector<ExplainedPickle>& pickles) {
+  std::string line = explain_line_start(file);
+  for (size_t i = 0; i < pickles.size(); ++i) line += explain_line_pickle(pickles[i], i == 0);
+  return line.append(kExplainLineEnd);
+}
+
 TEST(ExplainLine, ListsEveryPickleOfTheFile) {
   std::vector<ExplainedPickle> pickles(2);
-  pickles[0] = {0, 57, Severity::kHigh, {"pickle.code-execution"}, sample::alert().pickle};
-  pickles[1] = {57, 10, std::nullopt, {}, {}};
+  pickles[0] = {0, 57, Severity::kHigh, {"pickle.code-execution"}, sample::alert().pickle, {}, false};
+  pickles[1] = {57, 10, std::nullopt, {}, {}, {}, false};
   const json::value line = json::parse(explain_line("bad\xFFname.pkl", pickles));
   EXPECT_EQ(line.at("file").as_string(), "bad\uFFFDname.pkl");
   const json::array& list = line.at("pickles").as_array();
@@ -212,7 +218,8 @@ TEST(ExplainLine, ListsEveryPickleOfTheFile) {
   EXPECT_EQ(list.at(0).at("pickle").at("program").as_string(), "posix.system('touch /tmp/marker')");
   EXPECT_TRUE(list.at(1).at("severity").is_null());
   EXPECT_TRUE(list.at(1).at("rules").as_array().empty());
-  pickles.assign(100, {0, 57, Severity::kHigh, {"pickle.code-execution"}, sample::largest_alert("\x01").pickle});
+  pickles.assign(100,
+                 {0, 57, Severity::kHigh, {"pickle.code-execution"}, sample::largest_alert("\x01").pickle, {}, false});
   EXPECT_EQ(json::parse(explain_line("f", pickles)).at("pickles").as_array().size(), 100U);
   EXPECT_EQ(explain_line("empty", {}), "{\"file\":\"empty\",\"pickles\":[]}\n");
 }
@@ -270,9 +277,9 @@ TEST(EveSchema, RefusesWhatIsNoEventOfOurs) {
 TEST(ExplainSchema, HoldsForHarmlessAndHostilePickles) {
   if (!has_jsonschema()) GTEST_SKIP() << "python3-jsonschema is not installed";
   std::vector<ExplainedPickle> pickles(3);
-  pickles[0] = {0, 57, Severity::kHigh, {"pickle.code-execution"}, sample::alert().pickle};
-  pickles[1] = {57, 10, std::nullopt, {}, {}};
-  pickles[2] = {67, 10, Severity::kHigh, {"pickle.code-execution"}, sample::largest_alert("\x1b").pickle};
+  pickles[0] = {0, 57, Severity::kHigh, {"pickle.code-execution"}, sample::alert().pickle, {}, false};
+  pickles[1] = {57, 10, std::nullopt, {}, {}, {}, false};
+  pickles[2] = {67, 10, Severity::kHigh, {"pickle.code-execution"}, sample::largest_alert("\x1b").pickle, {}, false};
   const auto [status, said] = validate("explain.schema.json", explain_line("a", pickles) + explain_line("b", {}));
   EXPECT_EQ(said, "2 passed, 0 failed\n");
   EXPECT_EQ(status, 0);

@@ -1,0 +1,320 @@
+"""What the pickle machine reported, beside what CPython resolved and called when it loaded the same bytes.
+
+`compare(data, fields)`: "pure" or nothing (the pure Python unpickler is asked as well), PickleEnd, its reason, the
+number of calls in all, the number of globals, the globals, then callable, arguments and opcode of each recorded call.
+Returns b"", or what differs.
+
+What must hold:
+- What CPython resolved and called stands at the front of what the machine reports, in order: the same names, the same
+  callables, the same arguments as far as they are plain (text of the machine parsed as Python).
+- Where CPython reached STOP the machine did, and has nothing more.
+- Where CPython raised the machine may go on only as one that another Python follows: it ends refused or truncated.
+  TOLERATED lists the errors that it does not see.
+- The calls of the pure unpickler are at the front as well: where it goes on, the machine must.
+
+Not meant to be equal:
+- Extension codes: the machine does not know the receiver's registry. Those of EXTENSIONS are registered here.
+- What is beyond a bound of the text (depth, items, length) shows as "…", which agrees with anything; so does a memo entry
+  written in two forms (PUT and BINPUT): Python 2.7 has another value there.
+- An attribute of something fetched by name (`getattr`) is a callable of its own to the machine, a result to the trace.
+- Unpaired surrogates, which the machine replaces, and the lower bits of floats.
+- BUILD is compared where the machine lists it as a call.
+"""
+import ast
+import copyreg
+import gc
+import math
+import re
+
+import oracle
+
+STOP = 0  # PickleEnd
+EXTENSIONS = (1, 2, 3, 256, 257, 65536, 65537)
+ACCESSORS = {"builtins.getattr", "__builtin__.getattr"}
+KMAX_DEPTH, KMAX_ITEMS, KMAX_LITERAL, KMAX_CALLEE = 12, 16, 1024, 256  # PseudoPython, ValueStore, callee_text
+KMAX_NODES = 1500  # of one call's arguments: the text of the machine is shorter
+RUNS_BETWEEN_COLLECTIONS = 400
+UNKNOWN = "___"  # stands for "…" in what is parsed
+
+# Errors of CPython after which the machine may report that STOP was reached: pattern of the message, and why.
+TOLERATED = [re.compile(pattern) for pattern in (
+    # Whether an object has what an opcode asks of it depends on more than its kind.
+    r"^TypeError", r"^AttributeError", r"^KeyError", r"^IndexError", r"^OverflowError", r"^MemoryError", r"^RecursionError",
+    r"state is not a dictionary", r"slot state is not a dictionary", r"class argument", r"args? argument", r"expected an arg",
+    r"NEWOBJ", r"EXT specifies code <= 0",
+    # A loader with another encoding, and Python 2.7, take these bytes.
+    r"^UnicodeDecodeError", r"^UnicodeEncodeError", r"persistent IDs in protocol 0 must be ASCII",
+    # What is a number to the machine is one to some Python (literals.h).
+    r"^ValueError: (could not convert|invalid literal|could not|embedded null)", r"string to (int|float)",
+    r"^ValueError: unregistered extension code",
+    # What a call returned may be a string.
+    r"STACK_GLOBAL requires str",
+    # Buffers come beside the pickle.
+    r"out-of-band",
+)]
+
+class _Beyond(object):
+    pass
+
+
+BEYOND = _Beyond()
+
+
+def _snapshot(root):
+    """The value as it is now: nested tuples (kind, items), at most KMAX_NODES of them."""
+    left = [KMAX_NODES]
+
+    def take(value, depth):
+        left[0] -= 1
+        if left[0] < 0 or depth > KMAX_DEPTH:
+            return BEYOND
+        kind = type(value)
+        if kind in (list, tuple):
+            return kind.__name__, len(value), [take(item, depth + 1) for item in value[:KMAX_ITEMS]]
+        if kind in (set, frozenset):
+            return kind.__name__, len(value), [take(item, depth + 1) for item in value]
+        if kind is dict:
+            return "dict", len(value), [(take(key, depth + 1), take(item, depth + 1)) for key, item in value.items()]
+        if kind is bytearray:
+            return "bytearray", len(value), bytes(value)
+        name = oracle.name_of(value)
+        return value if name is None else ("name", 0, name)
+
+    return take(root, 0)
+
+
+def _text(value):
+    return re.sub(u"[\ud800-\udfff]", u"\ufffd", value).replace(u"\u2026", UNKNOWN)
+
+
+def _is_wild(node):
+    return isinstance(node, ast.Name) and node.id == UNKNOWN
+
+
+def _starts(shown, whole):
+    """Is `shown` the text, or the beginning of it where it was cut?"""
+    mark = UNKNOWN if isinstance(whole, str) else UNKNOWN.encode()
+    return shown == whole or (len(whole) > KMAX_LITERAL // 4 and whole.startswith(shown[:shown.rfind(mark)]))
+
+
+class _Matcher(object):
+    """Text of the machine beside a snapshot. `numbers`: which recorded call has which index in the trace."""
+
+    def __init__(self, calls, numbers):
+        self.calls, self.numbers = calls, numbers
+
+    def result(self, node, index):
+        if self.calls[index][0] in ACCESSORS:
+            return True
+        return isinstance(node, ast.Name) and node.id == "v%d" % self.numbers[index]
+
+    def number(self, node, value):
+        negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+        node = node.operand if negative else node
+        if isinstance(node, ast.Name) and node.id in ("inf", "nan"):
+            shown = float(node.id)
+        elif isinstance(node, ast.Name) and node.id == "BIG":
+            return isinstance(value, int)  # or a small one in many bytes
+        elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+            shown = node.value
+        else:
+            return False
+        shown = -shown if negative else shown
+        if isinstance(value, float) != isinstance(shown, float) or isinstance(value, bool) != isinstance(shown, bool):
+            return False
+        if isinstance(value, float):
+            both_nan = math.isnan(shown) and math.isnan(value)
+            return both_nan or math.isclose(shown, value, rel_tol=1e-10)
+        return shown == value
+
+    def equal_number(self, node, value):
+        """Keys are kept as they came first: 1, 1.0 and True are one."""
+        for kind in (int, float, bool):
+            try:
+                if kind(value) == value and self.number(node, kind(value)):
+                    return True
+            except (OverflowError, ValueError):
+                pass
+        return False
+
+    def match(self, node, value, loose=False):
+        if value is BEYOND or _is_wild(node):
+            return True
+        if isinstance(value, str):
+            return isinstance(node, ast.Constant) and isinstance(node.value, str) and _starts(node.value, _text(value))
+        if isinstance(value, bytes):
+            return isinstance(node, ast.Constant) and isinstance(node.value, bytes) and _starts(node.value, value)
+        if value is None:
+            return isinstance(node, ast.Constant) and node.value is None
+        if isinstance(value, (bool, int, float)):
+            return self.number(node, value) or (loose and self.equal_number(node, value))
+        if not isinstance(value, tuple):
+            return True  # a buffer, an object of Python's own
+        kind, count, items = value
+        if kind == "name":
+            if items == "persistent.load":
+                return isinstance(node, ast.Name) and node.id == "PERSISTENT"
+            return self.result(node, int(items[1:])) if items[0] == "#" else _dotted(node) == _text(items)
+        if kind == "bytearray":
+            return isinstance(node, ast.Call) and _dotted(node.func) == "bytearray" and self.match(node.args[0], items)
+        if kind == "arguments":  # the pure unpickler takes anything that is iterable
+            return not isinstance(node, (ast.Tuple, ast.List)) or self.sequence(node.elts, count, items)
+        if kind in ("list", "tuple"):
+            shown = node.elts if isinstance(node, ast.List if kind == "list" else ast.Tuple) else None
+            return shown is not None and self.sequence(shown, count, items)
+        if kind == "frozenset":
+            if not isinstance(node, ast.Call) or _dotted(node.func) != "frozenset":
+                return False
+            node = node.args[0] if node.args else ast.Dict([], [])
+        if kind == "dict":
+            return isinstance(node, ast.Dict) and self.pairs(node, items)
+        if isinstance(node, ast.Dict):  # `{}` is how the machine shows an empty set
+            return not node.keys and count == 0
+        return isinstance(node, ast.Set) and (_has_wild(node.elts) or all(
+            any(self.match(one, item, True) for item in items) for one in node.elts) and all(
+                any(self.match(one, item, True) for one in node.elts) for item in items))
+
+    def sequence(self, shown, count, items):
+        cut = shown and _is_wild(shown[-1])
+        if cut and (len(shown) == KMAX_ITEMS + 1 or len(shown) == 1):
+            shown = shown[:-1]
+        elif len(shown) != count:
+            return False
+        return all(self.match(one, item) for one, item in zip(shown, items))
+
+    def pairs(self, node, items):
+        rows = list(zip(node.keys, node.values))
+        if any(key is None or _is_wild(key) for key, _ in rows):
+            return True
+        for key, value in items:
+            hits = [shown for name, shown in rows if self.match(name, key, True)]
+            if not hits or not self.match(hits[-1], value):
+                return False
+        return all(any(self.match(name, key, True) for key, _ in items) for name, _ in rows)
+
+
+def _has_wild(nodes):
+    return any(_is_wild(node) for node in nodes)
+
+
+def _dotted(node):
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id] + parts[::-1]) if isinstance(node, ast.Name) else None
+
+
+def _parsed(text):
+    """Arguments as the machine writes them; None where they were cut so that they are no expression any more."""
+    text = text.replace("<big int>", "BIG").replace("<persistent id>", "PERSISTENT").replace("<out-of-band buffer>", UNKNOWN)
+    text = re.sub(r"copyreg\._inverted_registry\[(\d+)\]", r"extension.e\1", text)
+    for wild in (UNKNOWN, "**" + UNKNOWN):
+        try:
+            return ast.parse(text.replace(u", \u2026}", ", " + wild + "}").replace(u"\u2026", UNKNOWN), mode="eval").body
+        except (SyntaxError, ValueError):
+            pass
+    return None
+
+
+def _decoded(field):
+    try:
+        return re.sub(u"[\ud800-\udfff]", u"\ufffd", field.decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError:
+        return field.decode("utf-8", "replace")
+
+
+def _plain_name(name):
+    return _text(re.sub(r"\Acopyreg\._inverted_registry\[(\d+)\]\Z", r"extension.e\1", name))
+
+
+def _trace(data, pure):
+    copyreg.clear_extension_cache()
+    found = oracle.trace(data, pure, _snapshot)
+    names = [_text(name) for name in found.globals if name != "persistent.load"]
+    calls = []
+    for callee, args, kwargs in found.calls:
+        if args == "__setstate__":
+            calls.append((oracle.name_of(callee), kwargs, True))
+        else:
+            kind, count, items = args
+            args = "arguments" if pure else kind, count, items
+            if kwargs[1]:
+                args = args[0], count + 1, items + [kwargs]
+            calls.append((oracle.name_of(callee), args, False))
+    return found.end, names, calls
+
+
+def _is_pending(data, difference):
+    """Is this one of the rows of found.txt that are still open? Goes with them."""
+    kind, ended = difference[0], difference[-3] if difference[0] == "end" else difference[-1]
+    writes = any(code in data for code in (b"s", b"u", b"a", b"e"))
+    return (kind == "end" and (
+        ("truncated" in ended and (b"\n\n" in data or b"c\n" in data or b"i\n" in data))
+        or "odd number of items for SETITEMS" in ended or "must be quoted" in ended or "invalid \\x escape" in ended)
+        or (kind == "globals" and b"getattr" in data)
+        or (kind == "globals" and ("EOFError" in ended or "pop from empty list" in ended or b"\n\n" in data))  # pure
+        or (kind == "call" and b"F" in data and b"_" in data)
+        or (kind == "call" and writes and ("'list'" in repr(difference) or "'bytearray'" in repr(difference))))
+
+
+def _differences(data, pure, end, total, names, recorded):
+    ended, wanted_names, wanted = _trace(data, pure)
+    stopped = ended == "stop"
+    if names[:len(wanted_names)] != wanted_names or (stopped and not pure and len(names) != len(wanted_names)):
+        return "globals", wanted_names, names, ended
+    lists_build = any(opcode == "BUILD" for _, _, opcode in recorded)
+    numbers, kept = {}, []
+    for index, (name, args, is_build) in enumerate(wanted):
+        if not is_build or lists_build:
+            numbers[index] = len(kept)
+            kept.append((name, args, is_build))
+    if total < len(kept) or (stopped and not pure and total != len(kept)):
+        return "calls", [call[0] for call in kept], [call[0] for call in recorded], total, ended
+    matcher = _Matcher(wanted, numbers)
+    two_forms = b"p" in data or b"g" in data
+    if len(recorded) >= len(kept) or len(recorded) == total:
+        for (name, args, is_build), (callee, text, opcode) in zip(kept, recorded):
+            if is_build != (opcode == "BUILD"):
+                return "call", name, args, "machine", callee, text, opcode, ended
+            if name == "persistent.load":
+                same = "persistent" in callee
+            elif name[0] == "#":
+                maker = numbers[int(name[1:])]
+                made = recorded[maker][0] + recorded[maker][1]
+                cut = len(made.encode("utf-8", "replace")) > KMAX_CALLEE
+                same = wanted[int(name[1:])][0] in ACCESSORS or cut or callee in (made, "v%d" % maker)
+            else:
+                same = name == _plain_name(callee)
+            same = same or (callee == u"\u2026" and two_forms)
+            node = _parsed(text)
+            cut = node is None and len(text) > KMAX_LITERAL // 2
+            if not same or (not cut and (node is None or not matcher.match(node, args))):
+                return "call", name, args, "machine", callee, text, opcode, ended
+    if pure or stopped == (end == STOP):
+        return None
+    tolerated = not stopped and any(pattern.search(ended) for pattern in TOLERATED)
+    return None if tolerated else ("end", ended, "machine", end)
+
+
+runs = 0
+gc.disable()  # every class is a cycle: collected in one go
+for _code in EXTENSIONS:
+    copyreg.add_extension("extension", "e%d" % _code, _code)
+
+
+def compare(data, fields):
+    global runs
+    runs += 1
+    if runs % RUNS_BETWEEN_COLLECTIONS == 0:
+        gc.collect()
+    asks_pure, end, reason, total, count = fields[:5]
+    count = int(count)
+    names = [_plain_name(_decoded(name)) for name in fields[5:5 + count]]
+    texts = [_decoded(field) for field in fields[5 + count:]]
+    recorded = list(zip(texts[0::3], texts[1::3], texts[2::3]))
+    for pure in (False, True)[:1 + bool(asks_pure)]:
+        found = _differences(data, pure, int(end), int(total), names, recorded)
+        if found is not None and not _is_pending(data, found):
+            return repr(("pure" if pure else "C", found, reason)).encode("utf-8", "backslashreplace")
+    return b""
