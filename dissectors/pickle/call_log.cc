@@ -36,7 +36,13 @@ CarrierClass carrier_class(std::string_view module, std::string_view name) {
 
 void CallLog::reset(const Policy& policy) {
   policy_ = &policy;
-  if (!callables_.empty()) std::fill(slots_.begin(), slots_.end(), uint16_t{0});
+  // The table is large, and most pickles name a few.
+  if (used_slots_.size() < kMaxCallables / 16) {
+    for (const uint16_t slot : used_slots_) slots_[slot] = 0;
+  } else {
+    std::fill(slots_.begin(), slots_.end(), uint16_t{0});
+  }
+  used_slots_.clear();
   callables_.clear();
   calls_.clear();
   details_.clear();
@@ -61,6 +67,12 @@ uint64_t CallLog::slot_of(std::string_view module, std::string_view name) const 
   return 0;  // not reached: the table is never full
 }
 
+/// For the callable that is added next.
+void CallLog::take_slot(uint64_t slot) {
+  slots_[slot] = static_cast<uint16_t>(callables_.size() + 1);
+  used_slots_.push_back(static_cast<uint16_t>(slot));
+}
+
 Value CallLog::intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
                       bool derived) {
   KnownCallable entry{std::string(module), std::string(name), judgement, offset, false, derived};
@@ -71,7 +83,7 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
                 "by fetching it: the module is imported");
   }
   if (callables_.size() < kMaxCallables) {
-    slots_[slot_of(module, name)] = static_cast<uint16_t>(callables_.size() + 1);
+    take_slot(slot_of(module, name));
     callables_.push_back(std::move(entry));
     return Value(ValueKind::kGlobal, callables_.size() - 1);
   }
@@ -79,7 +91,7 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
   if (callables_.size() == kMaxCallables) callables_.resize(kMaxCallables + kSharedEntries);
   if (judgement.cls == CallableClass::kConditional &&
       callables_.size() < kMaxCallables + kSharedEntries + kMaxConditional) {
-    slots_[slot_of(module, name)] = static_cast<uint16_t>(callables_.size() + 1);
+    take_slot(slot_of(module, name));
     callables_.push_back(std::move(entry));
     return Value(ValueKind::kGlobal, callables_.size() - 1);
   }

@@ -136,12 +136,14 @@ class CallLog {
   };
   Value intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
                bool derived);
+  void take_slot(uint64_t slot);
   uint64_t slot_of(std::string_view module, std::string_view name) const;
 
   const Policy* policy_ = nullptr;
   // The first kMaxCallables, then one shared entry a CallableClass, then more conditional ones.
   std::vector<KnownCallable> callables_;
   std::vector<uint16_t> slots_;  // open addressing: index + 1 into callables_
+  std::vector<uint16_t> used_slots_;
   std::vector<PickleCall> calls_;
   std::vector<Statement> statements_;
   std::vector<CallDetail> details_;

@@ -148,7 +148,17 @@ void PickleMachine::keep_name(Value text) {
 }
 
 void PickleMachine::call(Value callee, Value args, const Op& op) {
+  if (callee.is(ValueKind::kGlobal) && store_.has_heavy_hashes()) {
+    const std::string name = log_.callable(callee).full_name();
+    const auto arguments = name == "builtins.set" || name == "builtins.frozenset" ? store_.items(args) : std::nullopt;
+    if (arguments && !arguments->kept.empty()) {
+      const auto members = store_.items(arguments->kept[0]);
+      if (members) note_keys(members->kept, 1, op.offset);
+      if (!members || members->total > members->kept.size()) watch_.hashed(watch_.lost(), op.offset);
+    }
+  }
   note_name(callee);
+  note_hashed_by(callee, args, op.offset);
   const CallVerdict verdict = judge_.judge_call(callee, args, op.offset, runs_init(op.info->code, args));
   const bool makes_bound_method = judge_.makes_bound_method(callee);
   if (makes_bound_method) {

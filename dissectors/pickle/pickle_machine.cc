@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -16,12 +17,19 @@ namespace {
 
 constexpr int kHighestProtocol = 5;
 constexpr uint64_t kManyDigits = 1000;
+
+/// Other bases are read in linear time.
+bool is_decimal(std::string_view line) {
+  const size_t first = line.find_first_not_of("+- \t");
+  return first != std::string_view::npos && line[first] >= '1' && line[first] <= '9';
+}
+
 constexpr size_t kKeepMarks = 4096;  // more are given back between pickles
 
 }  // namespace
 
 PickleMachine::PickleMachine(const Policy& policy, const DissectorLimits& limits)
-    : policy_(policy), limits_(limits), judge_(policy, store_, log_) {}
+    : policy_(policy), limits_(limits), store_(&watch_.lost()), judge_(policy, store_, log_) {}
 
 void PickleMachine::begin(uint64_t frame_bytes) {
   reader_.reset();
@@ -31,7 +39,7 @@ void PickleMachine::begin(uint64_t frame_bytes) {
   marks_.clear();
   if (marks_.capacity() > kKeepMarks) marks_ = std::vector<uint32_t>();  // `= {}` would keep the memory
   has_floor_ = false;
-  marks_let_go_ = 0;
+  marks_let_go_ = marks_taken_unseen_ = 0;
   memo_.reset(limits_.pickle_memo_entries);
   watch_.reset(frame_bytes);
   announced_at_ = skipped_ = 0;
@@ -167,13 +175,13 @@ void PickleMachine::step(const Op& op) {
       const Value value = integer_from_bytes(op.text.data(), op.number);
       if (!value.is(ValueKind::kBigInt)) return push(value);
       const HashCost cost = HashCost::of_integer_bytes(op.text.data(), op.text.size(), op.number);
-      store_.note_big_integer();
-      return push(Value::big_integer(cost.hash, cost.exact));
+      store_.note_heavy_hash();
+      return push(Value::big_integer(cost.hash, cost.exact, static_cast<uint8_t>(std::ilogb(cost.nodes))));
     }
     case Opcode::kInt:
     case Opcode::kLong: {
       const auto value = parse_integer_line(as_text(op.text), op.info->code == Opcode::kInt);
-      if (op.line_bytes > kManyDigits) watch_.digits(op.line_bytes, op.offset);
+      if (op.line_bytes > kManyDigits && is_decimal(as_text(op.text))) watch_.digits(op.line_bytes, op.offset);
       if (!is_usual_integer(as_text(op.text), op.info->code == Opcode::kInt)) {
         log_.signs().note(OddSign::kNumberSpelling, op.offset);
       }
@@ -337,7 +345,25 @@ void PickleMachine::note_announced() {
 void PickleMachine::note_keys(std::span<const Value> values, size_t stride, uint64_t offset) {
   if (!store_.has_heavy_hashes()) return;
   for (size_t i = 0; i < values.size(); i += stride) {
-    if (ValueStore::is_costly_key(values[i])) watch_.hashed(store_.hash_cost(values[i], watch_.lost()), offset);
+    const bool lost = values[i].is(ValueKind::kLost) || values[i].is(ValueKind::kForgotten);
+    if (lost || ValueStore::is_costly_key(values[i])) watch_.hashed(store_.hash_cost(values[i]), offset);
+  }
+}
+
+/// A set, frozenset or dict made by a call hashes what it is given: the items, or the first of each pair.
+void PickleMachine::note_hashed_by(Value callee, Value args, uint64_t offset) {
+  if (!store_.has_heavy_hashes() || !callee.is(ValueKind::kGlobal)) return;
+  const Judgement& judgement = log_.callable(callee).judgement;
+  const bool takes_an_iterable =
+      judgement.cls == CallableClass::kConditional && judgement.arguments->rule == ArgumentRule::kBounded;
+  const auto given = takes_an_iterable ? store_.items(args) : std::nullopt;
+  if (!given || given->kept.empty()) return;
+  const auto items = store_.items(given->kept[0]);
+  if (!items) return;
+  note_keys(items->kept, 1, offset);
+  for (const Value item : items->kept) {
+    const auto pair = item.is(ValueKind::kTuple) ? store_.items(item) : std::nullopt;
+    if (pair && pair->total == 2) note_keys(pair->kept.first(1), 1, offset);
   }
 }
 

@@ -108,6 +108,7 @@ class PickleMachine {
   // what it costs, what it hides
   void note_announced();
   void note_keys(std::span<const Value> values, size_t stride, uint64_t offset);
+  void note_hashed_by(Value callee, Value args, uint64_t offset);
   void note_made(Value container, uint64_t offset);
   void note_protocol(const Op& op);
 
@@ -142,6 +143,7 @@ class PickleMachine {
   const Policy& policy_;
   const DissectorLimits& limits_;
   OpReader reader_;
+  ResourceWatch watch_;
   ValueStore store_;
   CallLog log_;
   CallJudge judge_;
@@ -149,9 +151,9 @@ class PickleMachine {
   ValueStack stack_;
   std::vector<uint32_t> marks_;
   bool has_floor_ = false;     // stack_[0] is a kOmitted that stands for all that was let go below
+  uint64_t marks_taken_unseen_ = 0;  // of those that were let go
   uint64_t marks_let_go_ = 0;  // MARKs that stood there
   PickleMemo memo_;
-  ResourceWatch watch_;
   uint64_t skipped_ = 0;        // bytes of texts that the log leaves out
   bool text_in_chunk_ = false;  // of the opcode at hand
   uint64_t announced_at_ = 0;   // offset + 1 of the opcode that was told to the watch

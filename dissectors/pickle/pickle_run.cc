@@ -15,6 +15,9 @@
 #include "dissectors/pickle/literals.h"
 #include "dissectors/pickle/pickle_machine.h"
 
+// What the inner loop is made of must be in it: a call would keep its registers in memory.
+#define PICKLETAP_INLINE __attribute__((always_inline))
+
 namespace pickletap {
 
 namespace {
@@ -64,10 +67,10 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
   const PickleMemo::Tail memo = memo_.tail();
   uint64_t used = memo.used;
   uint64_t ops = 0;
-  const auto held = [&] { return static_cast<size_t>(top - floor); };
-  const auto opcode_at = [](const uint8_t* byte) { return static_cast<Opcode>(*byte); };
+  const auto held = [&]() PICKLETAP_INLINE { return static_cast<size_t>(top - floor); };
+  const auto opcode_at = [](const uint8_t* byte) PICKLETAP_INLINE { return static_cast<Opcode>(*byte); };
 
-  const auto put = [&](size_t size) {
+  const auto put = [&](size_t size) PICKLETAP_INLINE {
     memo.slots[std::min(used, memo.spare)] = top[-1];
     if (used >= memo.spare && top[-1].is(ValueKind::kStr)) memo_.remember_text(used, top[-1]);
     ++used;
@@ -75,7 +78,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
     at += size;
   };
   // Takes the put that stands behind a value, if one does and it is at the next index.
-  const auto take_put = [&] {
+  const auto take_put = [&]() PICKLETAP_INLINE {
     if (at >= end) return;
     if (opcode_at(at) == Opcode::kMemoize && protocol_ >= 4) {
       put(1);
@@ -85,7 +88,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
       put(5);
     }
   };
-  const auto push_text = [&](ValueKind kind, uint64_t length, size_t header) {
+  const auto push_text = [&](ValueKind kind, uint64_t length, size_t header) PICKLETAP_INLINE {
     const uint8_t* const text = at + header;
     if (length > TextLog::kMaxText || text + length > end) return false;
     if (load<uint16_t>(text) == 0x5f5f) {
@@ -98,7 +101,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
     return true;
   };
   // An empty container is put and filled at once.
-  const auto begin_container = [&](ValueKind kind) {
+  const auto begin_container = [&](ValueKind kind) PICKLETAP_INLINE {
     *top++ = store_.add_empty(kind);
     ++at;
     ++ops;
@@ -110,7 +113,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
     ++ops;
   };
   // The innermost MARK goes; everything above it is gone or replaced already.
-  const auto close_mark = [&] {
+  const auto close_mark = [&]() PICKLETAP_INLINE {
     marks_.pop_back();
     floor = slots + fence();
   };

@@ -120,6 +120,11 @@ bool PickleMachine::pop_mark(size_t& start) {
   }
   // It stood below the floor: what lies above it is not known but for its end.
   --marks_let_go_;
+  // What it begins may hold what the last one began, and so on.
+  HashCost cost = HashCost::of_leaf();
+  cost.depth = static_cast<uint16_t>(std::min<uint64_t>(++marks_taken_unseen_, UINT16_MAX));
+  watch_.made(cost, reader_.position());
+  store_.note_heavy_hash();
   start = 1;
   stack_.resize(1);
   push(Value(ValueKind::kOmitted, 1U << 1 | 1));

@@ -41,9 +41,9 @@ class Value {
   static constexpr Value integer(int64_t value) { return Value(ValueKind::kInt, static_cast<uint64_t>(value)); }
   static constexpr Value real(double value) { return Value(ValueKind::kFloat, std::bit_cast<uint64_t>(value) >> 8); }
 
-  /// `hash` and `exact` as in HashCost.
-  static constexpr Value big_integer(uint16_t hash, uint32_t exact) {
-    return Value(ValueKind::kBigInt, uint64_t{hash} << 32 | exact);
+  /// `hash` and `exact` as in HashCost; `magnitude`: the exponent of its nodes.
+  static constexpr Value big_integer(uint16_t hash, uint32_t exact, uint8_t magnitude) {
+    return Value(ValueKind::kBigInt, uint64_t{magnitude} << 48 | uint64_t{hash} << 32 | exact);
   }
 
   constexpr ValueKind kind() const { return static_cast<ValueKind>(bits_ >> 56); }

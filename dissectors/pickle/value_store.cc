@@ -1,6 +1,7 @@
 #include "dissectors/pickle/value_store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace pickletap {
@@ -50,11 +51,13 @@ uint64_t ValueStore::allocate_slowly(uint64_t words) {
   return position;
 }
 
-HashCost ValueStore::hash_cost(Value value, const HashCost& lost) const {
+HashCost ValueStore::hash_cost(Value value) const {
+  const HashCost lost = lost_ != nullptr ? *lost_ : HashCost::of_leaf();
   switch (value.kind()) {
     case ValueKind::kInt: return HashCost::of_integer(value.as_integer());
     case ValueKind::kBigInt: {
       HashCost cost = HashCost::of_leaf();
+      cost.nodes = cost.compared = std::ldexp(1.0F, static_cast<int>(value.payload() >> 48));
       cost.hash = static_cast<uint16_t>(value.payload() >> 32);
       cost.exact = static_cast<uint32_t>(value.payload());
       return cost;
@@ -73,14 +76,32 @@ HashCost ValueStore::hash_cost(Value value, const HashCost& lost) const {
         return std::bit_cast<HashCost>(CostWords{word(position + 1), word(position + 2)});
       return sum_of_costs(items(value)->kept, head.total);
     }
+    case ValueKind::kLost:
+    case ValueKind::kForgotten: return lost;
     default:
       return HashCost::of_text(static_cast<uint32_t>(std::bit_cast<uint64_t>(value) * 0x9e3779b97f4a7c15U >> 32));
   }
 }
 
+// Texts are only looked at beside something that collides: keys with different ones have different hashes anyway.
 HashCost ValueStore::sum_of_costs(std::span<const Value> items, uint64_t total) const {
   HashCost cost = HashCost::of_leaf();
-  for (const Value item : items) cost.combine(hash_cost(item));
+  bool collides = false;
+  for (const Value item : items) {
+    if (!is_costly_key(item)) {
+      ++cost.nodes;
+      ++cost.compared;
+      cost.depth = std::max<uint16_t>(cost.depth, 1);
+      continue;
+    }
+    const HashCost one = hash_cost(item);
+    collides = collides || one.hash != 0;
+    cost.combine(one);
+  }
+  if (collides) {
+    cost = HashCost::of_leaf();
+    for (const Value item : items) cost.combine(hash_cost(item));
+  }
   cost.nodes += static_cast<float>(total - items.size());
   return cost;
 }

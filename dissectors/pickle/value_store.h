@@ -24,6 +24,9 @@ class ValueStore {
  public:
   static constexpr uint32_t kMaxItems = 16;  ///< items kept of one container (a dict's key and value are two)
 
+  /// `lost`: what a tuple or frozenset that was forgotten may take as a key; outlives the store. Null: a leaf.
+  explicit ValueStore(const HashCost* lost = nullptr) : lost_(lost) {}
+
   /// What the rings take beyond their size, so that a record can be read and written in one piece.
   static constexpr size_t kSlackBytes = TextLog::kSlackBytes + kMaxItems * sizeof(uint64_t);
 
@@ -77,8 +80,8 @@ class ValueStore {
   };
   std::optional<Items> items(Value container) const;
 
-  /// What a value takes as a key; `lost` where it was forgotten.
-  HashCost hash_cost(Value value, const HashCost& lost = {}) const;
+  /// What a value takes as a key; `*lost` (see the constructor) where it was forgotten.
+  HashCost hash_cost(Value value) const;
   /// May it take more than a leaf, or collide? -1 and -2 have one hash.
   static bool is_costly_key(Value value) {
     const bool minus = (std::bit_cast<uint64_t>(value) | 1) == std::bit_cast<uint64_t>(Value::integer(-1));
@@ -86,7 +89,7 @@ class ValueStore {
   }
   /// Has a value been made whose hash takes more than a few dozen steps, or that may collide?
   bool has_heavy_hashes() const { return has_heavy_hashes_; }
-  void note_big_integer() { has_heavy_hashes_ = true; }
+  void note_heavy_hash() { has_heavy_hashes_ = true; }
 
   size_t memory_bytes() const { return ring_.capacity() * sizeof(uint64_t) + texts_.memory_bytes(); }
 
@@ -125,6 +128,7 @@ class ValueStore {
     for (size_t i = 0; i < items.size(); ++i) word(position + i) = std::bit_cast<uint64_t>(items[i]);
   }
 
+  const HashCost* lost_;
   TextLog texts_;
   std::vector<uint64_t> ring_;  // a power of two, and kMaxItems words more, which mean nothing
   uint64_t mask_ = 0;           // that power less one

@@ -16,6 +16,7 @@ Not meant to be equal:
 - Extension codes: the machine does not know the receiver's registry. Those of EXTENSIONS are registered here.
 - What is beyond a bound of the text (depth, items, length) shows as "…", which agrees with anything; so does a memo entry
   written in two forms (PUT and BINPUT): Python 2.7 has another value there.
+- A text in a memo entry beyond those that are kept directly (DissectorLimits) is forgotten: "?" where it is a name.
 - An attribute of something fetched by name (`getattr`) is a callable of its own to the machine, a result to the trace.
 - Unpaired surrogates, which the machine replaces, and the lower bits of floats.
 - BUILD is compared where the machine lists it as a call.
@@ -32,6 +33,7 @@ STOP = 0  # PickleEnd
 EXTENSIONS = (1, 2, 3, 256, 257, 65536, 65537)
 ACCESSORS = {"builtins.getattr", "__builtin__.getattr"}
 KMAX_DEPTH, KMAX_ITEMS, KMAX_LITERAL, KMAX_CALLEE = 12, 16, 1024, 256  # PseudoPython, ValueStore, callee_text
+FAR_ENTRY = re.compile(br"[rj].\x80\x00\x00|[pg][0-9]{5}", re.DOTALL)  # of the memo, beyond pickle_memo_entries
 KMAX_NODES = 1500  # of one call's arguments: the text of the machine is shorter
 RUNS_BETWEEN_COLLECTIONS = 400
 UNKNOWN = "___"  # stands for "…" in what is parsed
@@ -39,9 +41,9 @@ UNKNOWN = "___"  # stands for "…" in what is parsed
 # Errors of CPython after which the machine may report that STOP was reached: pattern of the message, and why.
 TOLERATED = [re.compile(pattern) for pattern in (
     # Whether an object has what an opcode asks of it depends on more than its kind.
-    r"^TypeError", r"^AttributeError", r"^KeyError", r"^IndexError", r"^OverflowError", r"^MemoryError", r"^RecursionError",
-    r"state is not a dictionary", r"slot state is not a dictionary", r"class argument", r"args? argument", r"expected an arg",
-    r"NEWOBJ", r"EXT specifies code <= 0",
+    r"^(Type|Attribute|Key|Index|Overflow|Memory|Recursion)Error",
+    r"state is not a dictionary", r"class argument", r"args? argument", r"expected an arg", r"NEWOBJ",
+    r"EXT specifies code <= 0",
     # A loader with another encoding, and Python 2.7, take these bytes.
     r"^UnicodeDecodeError", r"^UnicodeEncodeError", r"persistent IDs in protocol 0 must be ASCII",
     # What is a number to the machine is one to some Python (literals.h).
@@ -197,6 +199,15 @@ def _has_wild(nodes):
     return any(_is_wild(node) for node in nodes)
 
 
+def _same_names(wanted, names, data):
+    """Are the wanted ones the first of them?"""
+    if names[:len(wanted)] == wanted:
+        return True
+    if not FAR_ENTRY.search(data) or len(names) < len(wanted):
+        return False
+    return all(re.fullmatch(".*".join(map(re.escape, name.split("?"))), want) for want, name in zip(wanted, names))
+
+
 def _dotted(node):
     parts = []
     while isinstance(node, ast.Attribute):
@@ -207,11 +218,13 @@ def _dotted(node):
 
 def _parsed(text):
     """Arguments as the machine writes them; None where they were cut so that they are no expression any more."""
-    text = text.replace("<big int>", "BIG").replace("<persistent id>", "PERSISTENT").replace("<out-of-band buffer>", UNKNOWN)
+    for shown, name in (("<big int>", "BIG"), ("<persistent id>", "PERSISTENT"), ("<out-of-band buffer>", UNKNOWN)):
+        text = text.replace(shown, name)
     text = re.sub(r"copyreg\._inverted_registry\[(\d+)\]", r"extension.e\1", text)
     for wild in (UNKNOWN, "**" + UNKNOWN):
         try:
-            return ast.parse(text.replace(u", \u2026}", ", " + wild + "}").replace(u"\u2026", UNKNOWN), mode="eval").body
+            source = text.replace(u", \u2026}", ", " + wild + "}").replace(u"\u2026", UNKNOWN)
+            return ast.parse(source, mode="eval").body
         except (SyntaxError, ValueError):
             pass
     return None
@@ -261,7 +274,7 @@ def _is_pending(data, difference):
 def _differences(data, pure, end, total, names, recorded):
     ended, wanted_names, wanted = _trace(data, pure)
     stopped = ended == "stop"
-    if names[:len(wanted_names)] != wanted_names or (stopped and not pure and len(names) != len(wanted_names)):
+    if not _same_names(wanted_names, names, data) or (stopped and not pure and len(names) != len(wanted_names)):
         return "globals", wanted_names, names, ended
     lists_build = any(opcode == "BUILD" for _, _, opcode in recorded)
     numbers, kept = {}, []
@@ -285,7 +298,7 @@ def _differences(data, pure, end, total, names, recorded):
                 cut = len(made.encode("utf-8", "replace")) > KMAX_CALLEE
                 same = wanted[int(name[1:])][0] in ACCESSORS or cut or callee in (made, "v%d" % maker)
             else:
-                same = name == _plain_name(callee)
+                same = _same_names([name], [_plain_name(callee)], data)
             same = same or (callee == u"\u2026" and two_forms)
             node = _parsed(text)
             cut = node is None and len(text) > KMAX_LITERAL // 2

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes corpus/*/raw, the seed of machine_unpickler_fuzz and op_reader_genops_fuzz that is pickles as they are: the rows
-of found.txt, and probes, where one wrong turn of a reader shows at once. Run it after a change of either."""
+"""Writes corpus/*/raw, the seed of machine_unpickler_fuzz and op_reader_genops_fuzz that is pickles as they are: the
+rows of found.txt, and probes, where one wrong turn of a reader shows at once. Run it after a change of either."""
 import os
 import struct
 
@@ -21,7 +21,8 @@ def _probes():
         yield _call(b"L" + line + b"L\n")
     for line in (b"1.5", b"-0.0", b"1e308", b"1e309", b"nan", b"-inf", b" 2", b"2 ", b"1_0", b"0x1p3", b"5\0x", b""):
         yield _call(b"F" + line + b"\n")
-    for line in (b"'a'", b"\"a\"", b"'a\"", b"''", b"'", b"'\\x41\\101\\n'", b"'\\x4'", b"'\\400'", b"'\xe9'", b"'it's'"):
+    for line in (b"'a'", b"\"a\"", b"'a\"", b"''", b"'", b"'\\x41\\101\\n'", b"'\\x4'", b"'\\400'", b"'\xe9'",
+                 b"'it's'"):
         yield _call(b"S" + line + b"\n")
     for line in (b"", b"\\u0041", b"\\\\u0041", b"\\\\\\u0041", b"\\u00", b"\\U0001f600", b"\\ud83d\\ude00", b"\xe9"):
         yield _call(b"V" + line + b"\n")

@@ -81,6 +81,13 @@ APART = [
     ("parser.*", "compiles source"),
     ("compiler.*", "compiles source"),
     ("Bastion.*", "retired sandbox, runs source"),
+    ("cmd.Cmd", "reads commands from standard input"),
+    ("contextlib.ExitStack", "calls what was put on it"),
+    ("dataclasses.dataclass", "evaluates source"),
+    ("functools.total_ordering", "writes into what it is given"),
+    ("functools.update_wrapper", "writes into what it is given"),
+    ("functools.wraps", "writes into what it is given"),
+    ("multiprocessing.dummy.Pool", "starts threads and calls its initializer"),
     ("codecs.CodecInfo", "holds functions that convert what follows"),
     # parts of test tools, debuggers and toys, that travel nowhere
     ("unittest.*", "test tools"),
