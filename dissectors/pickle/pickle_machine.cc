@@ -20,7 +20,7 @@ constexpr uint64_t kManyDigits = 1000;
 
 /// Other bases are read in linear time.
 bool is_decimal(std::string_view line) {
-  const size_t first = line.find_first_not_of("+- \t");
+  const size_t first = line.find_first_not_of("+- \t\r\v\f");
   return first != std::string_view::npos && line[first] >= '1' && line[first] <= '9';
 }
 
@@ -360,6 +360,7 @@ void PickleMachine::note_hashed_by(Value callee, Value args, uint64_t offset) {
   if (!given || given->kept.empty()) return;
   const auto items = store_.items(given->kept[0]);
   if (!items) return;
+  if (items->kept.size() < items->total) watch_.hashed(watch_.lost(), offset);
   note_keys(items->kept, 1, offset);
   for (const Value item : items->kept) {
     const auto pair = item.is(ValueKind::kTuple) ? store_.items(item) : std::nullopt;
@@ -368,9 +369,7 @@ void PickleMachine::note_hashed_by(Value callee, Value args, uint64_t offset) {
 }
 
 void PickleMachine::note_made(Value container, uint64_t offset) {
-  if (store_.has_heavy_hashes() && ValueStore::is_costly_key(container)) {
-    watch_.made(store_.hash_cost(container), offset);
-  }
+  if (const auto cost = store_.stored_cost(container)) watch_.made(*cost, offset);
 }
 
 // Picklers write PROTO from protocol 2 on, and no opcode that is younger than it.

@@ -68,6 +68,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
   uint64_t used = memo.used;
   uint64_t ops = 0;
   const auto held = [&]() PICKLETAP_INLINE { return static_cast<size_t>(top - floor); };
+  const auto offset = [&]() PICKLETAP_INLINE { return base + reinterpret_cast<uintptr_t>(at) + skipped_; };
   const auto opcode_at = [](const uint8_t* byte) PICKLETAP_INLINE { return static_cast<Opcode>(*byte); };
 
   const auto put = [&](size_t size) PICKLETAP_INLINE {
@@ -209,9 +210,10 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
       case Opcode::kTuple2:
       case Opcode::kTuple3: {
         const size_t count = static_cast<size_t>(*at) - static_cast<size_t>(Opcode::kTuple1) + 1;
-        if (held() < count || store_.has_heavy_hashes()) goto out;
+        if (held() < count) goto out;
         top -= count;
         *top = store_.add_tuple(top, count);
+        if (store_.has_heavy_hashes()) note_made(*top, offset());
         ++top;
         ++at;
         ++ops;
@@ -219,8 +221,9 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
         continue;
       }
       case Opcode::kTuple: {
-        if (marks_.empty() || (top > floor && floor->is(ValueKind::kOmitted)) || store_.has_heavy_hashes()) goto out;
+        if (marks_.empty() || (top > floor && floor->is(ValueKind::kOmitted))) goto out;
         *floor = store_.add_container(ValueKind::kTuple, {floor, held()});
+        if (store_.has_heavy_hashes()) note_made(*floor, offset());
         top = floor + 1;
         close_mark();
         ++at;
@@ -237,8 +240,11 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
                                  : opcode_at(at) == Opcode::kSetItems ? ValueKind::kDict
                                                                       : ValueKind::kSet;
         // As data has it: its own container right below the MARK, and nothing in it that needs a second look.
-        if (!container.is(wanted) || store_.has_heavy_hashes() || takeover_.name_seen) goto out;
+        if (!container.is(wanted) || takeover_.name_seen) goto out;
         if (marks_.size() > 1 && floor - 1 < slots + marks_[marks_.size() - 2]) goto out;
+        if (store_.has_heavy_hashes() && wanted != ValueKind::kList) {
+          note_keys({floor, held()}, wanted == ValueKind::kDict ? 2 : 1, offset());
+        }
         store_.fill(container, floor, held());
         top = floor;
         close_mark();
@@ -253,8 +259,9 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
         break;
       }
       case Opcode::kSetItem: {
-        if (held() < 3 || !top[-3].is(ValueKind::kDict) || store_.has_heavy_hashes() || takeover_.name_seen) goto out;
+        if (held() < 3 || !top[-3].is(ValueKind::kDict) || takeover_.name_seen) goto out;
         top -= 2;
+        if (store_.has_heavy_hashes()) note_keys({top, 2}, 2, offset());
         store_.fill(top[-1], top, 2);
         ++at;
         break;

@@ -72,8 +72,7 @@ HashCost ValueStore::hash_cost(Value value) const {
       const uint64_t position = value.payload();
       if (!alive(position)) return lost;
       const Head head = head_at(position);
-      if ((head.flags & kHasCost) != 0)
-        return std::bit_cast<HashCost>(CostWords{word(position + 1), word(position + 2)});
+      if (const auto stored = stored_cost(value)) return *stored;
       return sum_of_costs(items(value)->kept, head.total);
     }
     case ValueKind::kLost:

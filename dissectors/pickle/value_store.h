@@ -82,6 +82,13 @@ class ValueStore {
 
   /// What a value takes as a key; `*lost` (see the constructor) where it was forgotten.
   HashCost hash_cost(Value value) const;
+  /// The same of a tuple or frozenset that holds what takes more than a leaf; nothing for all else.
+  std::optional<HashCost> stored_cost(Value value) const {
+    if (!value.is(ValueKind::kTuple) && !value.is(ValueKind::kFrozenSet)) return std::nullopt;
+    const uint64_t position = value.payload();
+    if (!alive(position) || (head_at(position).flags & kHasCost) == 0) return std::nullopt;
+    return std::bit_cast<HashCost>(CostWords{word(position + 1), word(position + 2)});
+  }
   /// May it take more than a leaf, or collide? -1 and -2 have one hash.
   static bool is_costly_key(Value value) {
     const bool minus = (std::bit_cast<uint64_t>(value) | 1) == std::bit_cast<uint64_t>(Value::integer(-1));
