@@ -52,7 +52,7 @@ void CallLog::reset(const Policy& policy) {
   findings_.clear();
   counts_.fill(0);
   harmless_calls_ = 0;
-  calls_total_ = last_call_offset_ = 0;
+  calls_total_ = 0;
   truncated_ = false;
 }
 
@@ -127,7 +127,6 @@ bool CallLog::has_room(const CallVerdict& verdict) const {
 
 Value CallLog::record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee) {
   ++calls_total_;
-  last_call_offset_ = offset;
   const bool serious =
       callee.is(ValueKind::kGlobal) && this->callable(callee).judgement.cls == CallableClass::kDangerous;
   if (!serious) ++harmless_calls_;
@@ -148,7 +147,6 @@ Value CallLog::record(std::string callable, std::string args, std::string_view o
 
 Value CallLog::count_only(Value callee, uint64_t offset) {
   ++calls_total_;
-  last_call_offset_ = offset;
   truncated_ = true;
   return make_result(0, callee);
 }

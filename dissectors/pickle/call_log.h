@@ -125,7 +125,6 @@ class CallLog {
   /// True when the only value of interest is this result, so that the program needs no last line.
   bool is_last_call(Value value) const;
   /// Was this call the last opcode there was?
-  uint64_t last_call_offset() const { return last_call_offset_; }
 
  private:
   struct Statement {
@@ -153,7 +152,6 @@ class CallLog {
   std::array<uint32_t, kPickleRuleCount> counts_{};
   size_t harmless_calls_ = 0;
   uint64_t calls_total_ = 0;
-  uint64_t last_call_offset_ = 0;
   bool truncated_ = false;
 };
 

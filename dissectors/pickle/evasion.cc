@@ -23,7 +23,6 @@ std::string_view odd_sign_text(OddSign sign) {
       "spells an integer as no pickler does",
       "spells a memo index as no pickler does",
       "mixes the memo opcodes of two protocols",
-      "ends right behind a call, without STOP",
   };
   return kTexts[static_cast<size_t>(sign)];
 }

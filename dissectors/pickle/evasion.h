@@ -2,7 +2,7 @@
 // joblib) and that only serve to hide what a pickle does: which of them a pickle shows, and where first. Fed by the
 // machine, outside its fast path.
 //
-// Not here, because picklers do it: a result that is popped (`save_reduce` of an object that contains itself, and the
+// Not here: a pickle that ends behind its call, which pickle.malformed says; and, because picklers do it: a result that is popped (`save_reduce` of an object that contains itself, and the
 // state setters of cloudpickle), names of modules that do not exist, opcodes below the protocol in force.
 // Sources: CPython 3.13 Lib/pickle.py `_Pickler`, Lib/pickletools.py `optimize`; 2.7 Modules/cPickle.c.
 #pragma once
@@ -22,9 +22,8 @@ enum class OddSign : uint8_t {
   kNumberSpelling,     ///< INT, LONG: `0x10`, `010`, `5\0junk`, `+5`
   kMemoSpelling,       ///< GET, PUT: `g010`, `g 1`
   kMemoForms,          ///< PUT in one place, BINPUT or MEMOIZE in another
-  kNoStop,             ///< ends right behind a call
 };
-inline constexpr unsigned kOddSignCount = 9;
+inline constexpr unsigned kOddSignCount = 8;
 
 /// "names a callable by what a call returned".
 std::string_view odd_sign_text(OddSign sign);

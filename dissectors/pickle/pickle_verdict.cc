@@ -82,10 +82,6 @@ void PickleMachine::judge_ending() {
   if (!at_stop_) signs.forget(OddSign::kFrameTooLong);
   // Nothing is contradicted where nothing was announced: pickles written by hand have no PROTO.
   if (highest_protocol_ == 0) signs.forget(OddSign::kLaterOpcode);
-  const bool ends_at_call = log_.calls_total() > 0 && log_.last_call_offset() + 1 == reader_.position();
-  if (ended_ && end_ == PickleEnd::kTruncated && ends_at_call && log_.has_finding(PickleRule::kCodeExecution)) {
-    signs.note(OddSign::kNoStop, log_.last_call_offset());
-  }
   log_.judge_signs();
 }
 
