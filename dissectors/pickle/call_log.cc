@@ -8,7 +8,9 @@ namespace pickletap {
 
 namespace {
 
-constexpr size_t kSlots = 4096;           // at most a quarter full
+constexpr size_t kSlots = 4096;  // at most a quarter full
+constexpr size_t kJudgedNames = 64;
+constexpr size_t kMaxJudgedBytes = 256;   // of a name
 constexpr size_t kMaxHarmlessCalls = 24;  // of PickleReport::kMaxCalls
 constexpr size_t kMaxStatements = 128;
 constexpr size_t kSharedEntries = static_cast<size_t>(CallableClass::kDangerous) + 1;  // one a CallableClass
@@ -49,6 +51,7 @@ void CallLog::reset(const Policy& policy) {
   nested_loads_.clear();
   signs_.reset();
   statements_.clear();
+  pending_.clear();
   findings_.clear();
   counts_.fill(0);
   harmless_calls_ = 0;
@@ -56,10 +59,13 @@ void CallLog::reset(const Policy& policy) {
   truncated_ = false;
 }
 
-uint64_t CallLog::slot_of(std::string_view module, std::string_view name) const {
-  const size_t seed = std::hash<std::string_view>{}(module)*31 + std::hash<std::string_view>{}(name);
+size_t CallLog::hash_of(std::string_view module, std::string_view name) {
+  return std::hash<std::string_view>{}(module)*31 + std::hash<std::string_view>{}(name);
+}
+
+size_t CallLog::slot_of(size_t hash, std::string_view module, std::string_view name) const {
   for (size_t probe = 0; probe < kSlots; ++probe) {
-    const size_t slot = (seed + probe) % kSlots;
+    const size_t slot = (hash + probe) % kSlots;
     if (slots_[slot] == 0) return slot;
     const KnownCallable& known = callables_[slots_[slot] - 1U];
     if (known.name == name && known.module == module) return slot;
@@ -67,14 +73,28 @@ uint64_t CallLog::slot_of(std::string_view module, std::string_view name) const 
   return 0;  // not reached: the table is never full
 }
 
+/// Messages of one program name the same things again and again.
+const Judgement& CallLog::judge(size_t hash, std::string_view module, std::string_view name) {
+  if (judged_.empty()) judged_.resize(kJudgedNames);
+  Judged& judged = judged_[hash % kJudgedNames];
+  const bool known = judged.name == name && judged.module == module && !name.empty();
+  if (!known) {
+    judged.judgement = policy_->judge(module, name);
+    const bool keeps = module.size() + name.size() <= kMaxJudgedBytes;
+    judged.module = keeps ? module : std::string_view();
+    judged.name = keeps ? name : std::string_view();
+  }
+  return judged.judgement;
+}
+
 /// For the callable that is added next.
-void CallLog::take_slot(uint64_t slot) {
+void CallLog::take_slot(size_t slot) {
   slots_[slot] = static_cast<uint16_t>(callables_.size() + 1);
   used_slots_.push_back(static_cast<uint16_t>(slot));
 }
 
 Value CallLog::intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
-                      bool derived) {
+                      bool derived, size_t slot) {
   KnownCallable entry{std::string(module), std::string(name), judgement, offset, false, derived};
   entry.carrier = carrier_class(module, name);
   if (judgement.acts_on_import && !derived) {
@@ -83,7 +103,7 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
                 "by fetching it: the module is imported");
   }
   if (callables_.size() < kMaxCallables) {
-    take_slot(slot_of(module, name));
+    take_slot(slot);
     callables_.push_back(std::move(entry));
     return Value(ValueKind::kGlobal, callables_.size() - 1);
   }
@@ -91,7 +111,7 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
   if (callables_.size() == kMaxCallables) callables_.resize(kMaxCallables + kSharedEntries);
   if (judgement.cls == CallableClass::kConditional &&
       callables_.size() < kMaxCallables + kSharedEntries + kMaxConditional) {
-    take_slot(slot_of(module, name));
+    take_slot(slot);
     callables_.push_back(std::move(entry));
     return Value(ValueKind::kGlobal, callables_.size() - 1);
   }
@@ -110,14 +130,17 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
 
 Value CallLog::resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived) {
   if (slots_.empty()) slots_.resize(kSlots);
-  if (const uint16_t known = slots_[slot_of(module, name)]; known != 0) return Value(ValueKind::kGlobal, known - 1U);
-  return intern(module, name, offset, policy_->judge(module, name), derived);
+  const size_t hash = hash_of(module, name);
+  const size_t slot = slot_of(hash, module, name);
+  if (slots_[slot] != 0) return Value(ValueKind::kGlobal, slots_[slot] - 1U);
+  return intern(module, name, offset, judge(hash, module, name), derived, slot);
 }
 
 Value CallLog::resolve_as(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement) {
   if (slots_.empty()) slots_.resize(kSlots);
-  if (const uint16_t known = slots_[slot_of(module, name)]; known != 0) return Value(ValueKind::kGlobal, known - 1U);
-  return intern(module, name, offset, judgement, false);
+  const size_t slot = slot_of(hash_of(module, name), module, name);
+  if (slots_[slot] != 0) return Value(ValueKind::kGlobal, slots_[slot] - 1U);
+  return intern(module, name, offset, judgement, false, slot);
 }
 
 bool CallLog::has_room(const CallVerdict& verdict) const {
@@ -125,27 +148,43 @@ bool CallLog::has_room(const CallVerdict& verdict) const {
   return verdict.finding && verdict.rule != PickleRule::kUnknownCall ? true : harmless_calls_ < kMaxHarmlessCalls;
 }
 
-Value CallLog::record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee) {
+Value CallLog::record(Value callee, Value args, std::string_view opcode, uint64_t offset) {
   ++calls_total_;
   const bool serious =
       callee.is(ValueKind::kGlobal) && this->callable(callee).judgement.cls == CallableClass::kDangerous;
   if (!serious) ++harmless_calls_;
-  std::string line = callable;
-  // "('id',)" → "('id')": a call has no trailing comma.
-  std::string_view inside = args;
-  if (inside.starts_with('(') && inside.ends_with(",)")) {
-    line.append(inside.substr(0, inside.size() - 2)).append(1, ')');
-  } else if (inside.starts_with('(') && inside.ends_with(')')) {
-    line.append(inside);
-  } else {
-    line.append("(*").append(inside).append(1, ')');
+  PendingText pending{0, calls_.size() + 1, callee, args};
+  if (statements_.size() < kMaxStatements) {
+    statements_.push_back({{}, calls_.size(), true, false});
+    pending.statement = statements_.size();
   }
-  if (statements_.size() < kMaxStatements) statements_.push_back({std::move(line), calls_.size(), true, false});
-  calls_.push_back({std::move(callable), std::move(args), opcode, offset});
+  pending_.push_back(pending);
+  calls_.push_back({{}, {}, opcode, offset});
   return make_result(calls_.size(), callee);
 }
 
-Value CallLog::count_only(Value callee, uint64_t offset) {
+void CallLog::set_text(const PendingText& pending, std::string callable, std::string args) {
+  if (pending.statement > 0) {
+    std::string& line = statements_[pending.statement - 1].text;
+    line = callable;
+    // "('id',)" → "('id')": a call has no trailing comma.
+    const std::string_view inside = args;
+    if (pending.call == 0) {
+      line.append(".__setstate__(").append(inside).append(1, ')');
+    } else if (inside.starts_with('(') && inside.ends_with(",)")) {
+      line.append(inside.substr(0, inside.size() - 2)).append(1, ')');
+    } else if (inside.starts_with('(') && inside.ends_with(')')) {
+      line.append(inside);
+    } else {
+      line.append("(*").append(inside).append(1, ')');
+    }
+  }
+  if (pending.call == 0) return;
+  calls_[pending.call - 1].callable = std::move(callable);
+  calls_[pending.call - 1].args = std::move(args);
+}
+
+Value CallLog::count_only(Value callee) {
   ++calls_total_;
   truncated_ = true;
   return make_result(0, callee);
@@ -207,8 +246,10 @@ void CallLog::use_variable(Value result) {
   }
 }
 
-void CallLog::add_statement(std::string line) {
-  if (statements_.size() < kMaxStatements) statements_.push_back({std::move(line), 0, false, false});
+void CallLog::add_build(Value target, Value state) {
+  if (statements_.size() >= kMaxStatements) return;
+  statements_.push_back({});
+  pending_.push_back({statements_.size(), 0, target, state});
 }
 
 void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset,

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dissectors/pickle/evasion.h"
@@ -58,6 +59,11 @@ class CallLog {
   static constexpr size_t kMaxNestedLoads = 8;
 
   void reset(const Policy& policy);
+  /// Has anything been entered since?
+  bool is_used() const {
+    return !callables_.empty() || calls_total_ != 0 || !findings_.empty() || !statements_.empty() || signs_.any() ||
+           !nested_loads_.empty();
+  }
 
   /// The callable of this name; judged when first seen. Value::kGlobal.
   Value resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived);
@@ -67,12 +73,21 @@ class CallLog {
   void mark_called(Value global) { callables_[global.payload()].called = true; }
   void mark_told(Value global) { callables_[global.payload()].told = true; }
 
-  /// Is there room to record a call of this weight? Text is only made when there is.
+  /// Is there room to record a call of this weight?
   bool has_room(const CallVerdict& verdict) const;
-  /// Records a call and its line of the program; returns Value::kResult. `args` is a tuple's text: "('id',)".
-  Value record(std::string callable, std::string args, std::string_view opcode, uint64_t offset, Value callee);
+  /// Records a call and its line of the program, whose text is pending; returns Value::kResult.
+  Value record(Value callee, Value args, std::string_view opcode, uint64_t offset);
+  /// Text that is made when somebody asks for it: most pickles are harmless, and nobody reads their program.
+  struct PendingText {
+    size_t statement = 0, call = 0;  ///< their number + 1; 0: there is none
+    Value callee, args;              ///< of a BUILD: the target and its state
+  };
+  std::vector<PendingText> take_pending() { return std::exchange(pending_, {}); }
+  bool has_pending() const { return !pending_.empty(); }
+  /// `args` is a tuple's text: "('id',)".
+  void set_text(const PendingText& pending, std::string callable, std::string args);
   /// The result of a call that was only counted.
-  Value count_only(Value callee, uint64_t offset);
+  Value count_only(Value callee);
   /// Marks the result as a bound method (getattr of an instance).
   static Value as_bound_method(Value result);
 
@@ -94,14 +109,16 @@ class CallLog {
   ResultInfo result(Value value) const;
   /// The program needs this result's name ("v3").
   void use_variable(Value result);
-  /// One more statement, such as a BUILD.
-  void add_statement(std::string line);
+  /// One more statement, whose text is pending.
+  void add_build(Value target, Value state);
 
   void add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset,
                    std::string how = {});
   /// A finding as it is, such as one of a pickle within.
   void add_finding(PickleFinding&& finding);
   bool has_finding(PickleRule rule) const { return counts_[static_cast<size_t>(rule)] > 0; }
+  const std::vector<PickleFinding>& findings() const { return findings_; }
+  std::vector<PickleFinding> take_findings() { return std::exchange(findings_, {}); }
   bool has_findings() const { return !findings_.empty(); }
   uint64_t calls_total() const { return calls_total_; }
 
@@ -124,7 +141,6 @@ class CallLog {
   void fill(PickleReport& report, const std::string& last_line) const;
   /// True when the only value of interest is this result, so that the program needs no last line.
   bool is_last_call(Value value) const;
-  /// Was this call the last opcode there was?
 
  private:
   struct Statement {
@@ -134,17 +150,26 @@ class CallLog {
     bool used = false;  // its variable is named elsewhere
   };
   Value intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
-               bool derived);
-  void take_slot(uint64_t slot);
-  uint64_t slot_of(std::string_view module, std::string_view name) const;
+               bool derived, size_t slot);
+  void take_slot(size_t slot);
+  static size_t hash_of(std::string_view module, std::string_view name);
+  size_t slot_of(size_t hash, std::string_view module, std::string_view name) const;
+  const Judgement& judge(size_t hash, std::string_view module, std::string_view name);
 
   const Policy* policy_ = nullptr;
   // The first kMaxCallables, then one shared entry a CallableClass, then more conditional ones.
   std::vector<KnownCallable> callables_;
   std::vector<uint16_t> slots_;  // open addressing: index + 1 into callables_
   std::vector<uint16_t> used_slots_;
+  // What the policy said of names in this pickle and others before; a slot is the latest one's.
+  struct Judged {
+    std::string module, name;
+    Judgement judgement;
+  };
+  std::vector<Judged> judged_;
   std::vector<PickleCall> calls_;
   std::vector<Statement> statements_;
+  std::vector<PendingText> pending_;
   std::vector<CallDetail> details_;
   std::vector<PickleFinding> findings_;
   std::vector<NestedLoad> nested_loads_;

@@ -13,6 +13,8 @@ namespace {
 
 constexpr size_t kMaxCalleeText = 256;
 constexpr size_t kMaxHowText = 128;
+// Of a frame so small nothing is forgotten while it is read, so the text of its calls can wait.
+constexpr uint64_t kSmallFrame = 2048;
 constexpr std::string_view kUnknownName = "?";
 
 /// Could this be the name of something in Python? (Not: is it one.)
@@ -105,8 +107,8 @@ void PickleMachine::stack_global(uint64_t offset) {
     return value.is(ValueKind::kStr) || value.is(ValueKind::kForgotten) || may_be_callable(value);
   };
   if (!may_be_text(name) || !may_be_text(module)) return refuse("STACK_GLOBAL requires str");
-  if (known(module)) keep_name(module);
-  if (known(name)) keep_name(name);
+  keep_name(module);
+  keep_name(name);
   // Only now: keeping one moves the texts that are kept already.
   const auto module_text = known(module);
   const auto name_text = known(name);
@@ -121,6 +123,7 @@ void PickleMachine::stack_global(uint64_t offset) {
 std::string PickleMachine::callee_text(Value callee) {
   if (callee.is(ValueKind::kGlobal)) return log_.callable(callee).full_name();
   if (callee.is(ValueKind::kResult)) {
+    write_texts();
     const auto made = log_.result(callee);
     if (made.call != nullptr) {
       log_.use_variable(callee);
@@ -143,20 +146,11 @@ void PickleMachine::note_name(Value callee) {
 
 /// A name that was used is known for the rest of the pickle.
 void PickleMachine::keep_name(Value text) {
-  store_.pin(text);
+  if (frame_bytes_ > kSmallFrame) store_.pin(text);
   memo_.keep_name(text);
 }
 
 void PickleMachine::call(Value callee, Value args, const Op& op) {
-  if (callee.is(ValueKind::kGlobal) && store_.has_heavy_hashes()) {
-    const std::string name = log_.callable(callee).full_name();
-    const auto arguments = name == "builtins.set" || name == "builtins.frozenset" ? store_.items(args) : std::nullopt;
-    if (arguments && !arguments->kept.empty()) {
-      const auto members = store_.items(arguments->kept[0]);
-      if (members) note_keys(members->kept, 1, op.offset);
-      if (!members || members->total > members->kept.size()) watch_.hashed(watch_.lost(), op.offset);
-    }
-  }
   note_name(callee);
   note_hashed_by(callee, args, op.offset);
   const CallVerdict verdict = judge_.judge_call(callee, args, op.offset, runs_init(op.info->code, args));
@@ -170,19 +164,18 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
   const bool unknown_by_name =
       verdict.finding && verdict.rule == PickleRule::kUnknownCall && callee.is(ValueKind::kGlobal);
   const bool told = unknown_by_name && verdict.subject.empty() && log_.callable(callee).told;
-  if (record || (verdict.finding && !told)) {
-    std::string text = callee_text(callee);
-    if (verdict.finding && !told) {
-      take_finding(verdict, text, op.offset, how_called(verdict, callee, text, op));
-      if (unknown_by_name && verdict.subject.empty()) log_.mark_told(callee);
-    }
-    if (verdict.finding) collect_from(args, verdict.category, op.offset);
-    if (record) {
-      std::string arguments = PseudoPython(store_, log_).expression(args, PickleReport::kMaxArgsText);
-      result = log_.record(std::move(text), std::move(arguments), op.info->name, op.offset, callee);
-    }
+  if (verdict.finding && !told) {
+    const std::string text = callee_text(callee);
+    take_finding(verdict, text, op.offset, how_called(verdict, callee, text, op));
+    if (unknown_by_name && verdict.subject.empty()) log_.mark_told(callee);
   }
-  if (!record) result = log_.count_only(callee, op.offset);
+  if (verdict.finding && (record || !told)) collect_from(args, verdict.category, op.offset);
+  if (record) {
+    result = log_.record(callee, args, op.info->name, op.offset);
+    const bool grave = verdict.finding && verdict.rule != PickleRule::kUnknownCall;
+    if (grave || frame_bytes_ > kSmallFrame) write_texts();
+  }
+  if (!record) result = log_.count_only(callee);
   if (const auto attribute = judge_.attribute_of(callee, args, op.offset)) return push(*attribute);
   result = remember(result, callee, args);
   push(makes_bound_method ? CallLog::as_bound_method(result) : result);
@@ -238,8 +231,22 @@ void PickleMachine::build(const Op& op) {
   const auto made = log_.result(target);
   if (made.call == nullptr) return;
   log_.use_variable(target);
-  log_.add_statement("v" + std::to_string(made.variable) + ".__setstate__(" +
-                     PseudoPython(store_, log_).expression(state, PickleReport::kMaxArgsText / 4) + ")");
+  log_.add_build(target, state);
+  if (frame_bytes_ > kSmallFrame) write_texts();
+}
+
+/// What is pending; in order, because a text may name what an earlier one made.
+void PickleMachine::write_texts() {
+  if (!log_.has_pending()) return;
+  PseudoPython program(store_, log_);
+  for (const CallLog::PendingText& pending : log_.take_pending()) {
+    if (pending.call == 0) {
+      log_.set_text(pending, program.expression(pending.callee, kMaxCalleeText),
+                    program.expression(pending.args, PickleReport::kMaxArgsText / 4));
+    } else {
+      log_.set_text(pending, callee_text(pending.callee), program.expression(pending.args, PickleReport::kMaxArgsText));
+    }
+  }
 }
 
 void PickleMachine::note_write(Value target, const Op& op) {

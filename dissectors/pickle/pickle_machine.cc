@@ -29,12 +29,13 @@ constexpr size_t kKeepMarks = 4096;  // more are given back between pickles
 }  // namespace
 
 PickleMachine::PickleMachine(const Policy& policy, const DissectorLimits& limits)
-    : policy_(policy), limits_(limits), store_(&watch_.lost()), judge_(policy, store_, log_) {}
+    : policy_(policy), limits_(limits), store_(&watch_.lost()), judge_(policy, store_, log_) {
+  log_.reset(policy);
+}
 
 void PickleMachine::begin(uint64_t frame_bytes) {
   reader_.reset();
   store_.reset(limits_.pickle_text_bytes);
-  log_.reset(policy_);
   stack_.reset(limits_.pickle_stack_values);
   marks_.clear();
   if (marks_.capacity() > kKeepMarks) marks_ = std::vector<uint32_t>();  // `= {}` would keep the memory
@@ -44,14 +45,21 @@ void PickleMachine::begin(uint64_t frame_bytes) {
   watch_.reset(frame_bytes);
   announced_at_ = skipped_ = 0;
   root_ = Value();
-  for (auto* list : {&indicators_.commands, &indicators_.hosts, &indicators_.urls, &indicators_.paths}) list->clear();
+  if (log_.is_used()) {
+    log_.reset(policy_);
+    indicators_.commands.clear();
+    indicators_.hosts.clear();
+    indicators_.urls.clear();
+    indicators_.paths.clear();
+  }
   frame_bytes_ = frame_bytes;
   fed_ = ops_ = 0;
   protocol_ = highest_protocol_ = 0;
   has_header_ = fetched_names_ = called_by_name_ = at_stop_ = ended_ = false;
   takeover_ = {};
   end_ = PickleEnd::kTruncated;
-  end_reason_ = doubt_ = {};
+  end_reason_ = {};
+  doubt_ = {};  // not chained: the copy would wait for the store
 }
 
 void PickleMachine::feed(ByteSpan bytes) {
@@ -63,7 +71,12 @@ void PickleMachine::feed(ByteSpan bytes) {
     if (reader_.at_opcode()) run(bytes);
     if (!bytes.empty() && !ended_) read_one(bytes);
   }
-  store_.texts().close_chunk(bytes.data());
+  // With the frame's last bytes the answer is asked for while they are still there.
+  if (ended_ && fed_ >= frame_bytes_) {
+    store_.texts().set_now(reader_.position() - skipped_);
+  } else {
+    store_.texts().close_chunk(bytes.data());
+  }
 }
 
 // What most pickles begin with, PROTO and a FRAME that fits, without the way through OpReader and step().
@@ -126,8 +139,9 @@ void PickleMachine::gap(uint64_t bytes) {
 }
 
 void PickleMachine::finish() {
+  if (ended_) return;
   Op op;
-  if (!ended_ && reader_.finish(op)) {
+  if (reader_.finish(op)) {
     doubt("no newline after a name");
     ++ops_;
     step(op);

@@ -64,9 +64,10 @@ class PickleMachine {
   std::optional<Value> root() const { return stopped() ? std::optional(root_) : std::nullopt; }
   const ValueStore& store() const { return store_; }
 
-  /// The answer. Call once, after finish(). The lists and texts of a harmless pickle are left out unless `in_full`:
-  /// nearly every pickle is harmless, and nobody reads them then.
-  PickleReport report(bool in_full);
+  /// The answer. Call once, after finish() and while the bytes fed last are in place. The lists and texts of a harmless pickle are left out unless `in_full`:
+  /// nearly every pickle is harmless, and nobody reads them then. So are those of one that shows no more than `told`
+  /// knows (null: nothing); its findings are not.
+  PickleReport report(bool in_full, ToldCallables* told = nullptr);
 
  private:
   // The common opcodes at once: pickle_run.cc. Behind what is run so many bytes can be read.
@@ -133,11 +134,12 @@ class PickleMachine {
   void take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset, std::string how);
   std::string how_called(const CallVerdict& verdict, Value callee, const std::string& text, const Op& op) const;
   std::string callee_text(Value callee);
+  void write_texts();
   Value remember(Value result, Value callee, Value args);
   void collect_from(Value args, const PolicyCategory* category, uint64_t offset);
   void judge_root();
   void judge_ending();
-  PickleReport own_report(bool in_full);
+  PickleReport own_report(bool in_full, ToldCallables* told);
   void follow_nested(PickleReport& report);
 
   const Policy& policy_;
@@ -150,9 +152,9 @@ class PickleMachine {
   std::unique_ptr<PickleMachine> inner_;  // for pickles that a call in the pickle loads; made when the first one comes
   ValueStack stack_;
   std::vector<uint32_t> marks_;
-  bool has_floor_ = false;     // stack_[0] is a kOmitted that stands for all that was let go below
+  bool has_floor_ = false;           // stack_[0] is a kOmitted that stands for all that was let go below
   uint64_t marks_taken_unseen_ = 0;  // of those that were let go
-  uint64_t marks_let_go_ = 0;  // MARKs that stood there
+  uint64_t marks_let_go_ = 0;        // MARKs that stood there
   PickleMemo memo_;
   uint64_t skipped_ = 0;        // bytes of texts that the log leaves out
   bool text_in_chunk_ = false;  // of the opcode at hand

@@ -87,6 +87,18 @@ struct PickleReport {
   bool complete() const { return end == PickleEnd::kStop; }
 };
 
+/// What a flow was told of already: callables that no policy list knows. Owned by the flow; at most kMaxNames names.
+class ToldCallables {
+ public:
+  /// Is there a finding that is more than an unknown callable told before? Remembers those there are.
+  bool add(const std::vector<PickleFinding>& findings);
+
+ private:
+  static constexpr size_t kMaxNames = 32;
+  static constexpr size_t kMaxNameBytes = 256;
+  std::vector<std::string> names_;
+};
+
 /// Name of a rule as in CONTRACT ("pickle.code-execution").
 std::string_view rule_name(PickleRule rule);
 

@@ -277,19 +277,22 @@ out:
   return at;
 }
 
-// Most of a chunk is read where it stands; its last bytes from a copy that can be read beyond its end.
+// Most of a chunk is read where it stands; its last bytes, and all of a small one, from a copy that can be read beyond
+// its end.
 void PickleMachine::run(ByteSpan& bytes) {
   const auto advance = [&](size_t count) {
     reader_.advance(count);
     bytes = bytes.subspan(count);
   };
-  if (bytes.size() > kLookahead) {
+  static constexpr size_t kSmall = 4 * kLookahead;
+  if (bytes.size() > kSmall) {
     const uint8_t* const begin = bytes.data();
     const uint64_t place = store_.texts().place_of(begin);
     advance(static_cast<size_t>(run(begin, begin + bytes.size() - kLookahead, place) - begin));
   }
-  if (!bytes.empty() && bytes.size() <= 2 * kLookahead) {
-    std::array<uint8_t, 3 * kLookahead> copy{};
+  if (!bytes.empty() && bytes.size() <= kSmall) {
+    std::array<uint8_t, kSmall + kLookahead> copy;
+    std::memset(copy.data() + bytes.size(), 0, kLookahead);
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     const uint64_t place = store_.texts().place_of(bytes.data());
     advance(static_cast<size_t>(run(copy.data(), copy.data() + bytes.size(), place) - copy.data()));

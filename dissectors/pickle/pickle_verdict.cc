@@ -85,13 +85,13 @@ void PickleMachine::judge_ending() {
   log_.judge_signs();
 }
 
-PickleReport PickleMachine::report(bool in_full) {
-  PickleReport report = own_report(in_full);
+PickleReport PickleMachine::report(bool in_full, ToldCallables* told) {
+  PickleReport report = own_report(in_full, told);
   follow_nested(report);
   return report;
 }
 
-PickleReport PickleMachine::own_report(bool in_full) {
+PickleReport PickleMachine::own_report(bool in_full, ToldCallables* told) {
   judge_root();
   log_.judge_references();
   judge_ending();
@@ -102,7 +102,13 @@ PickleReport PickleMachine::own_report(bool in_full) {
   report.end = end_;
   report.end_reason = end_reason_;
   if (!doubt_.empty() && (at_stop_ || log_.calls_total() > 0)) report.receivers = kOtherReceivers;
-  if (!in_full && !log_.has_findings() && end_ == PickleEnd::kStop && trailing_bytes() == 0) return report;
+  const bool plain = !in_full && end_ == PickleEnd::kStop && trailing_bytes() == 0;
+  if (plain && !log_.has_findings()) return report;
+  if (plain && told != nullptr && !told->add(log_.findings())) {
+    report.findings = log_.take_findings();
+    return report;
+  }
+  write_texts();
   report.indicators = std::move(indicators_);
   std::string last_line;
   const bool root_is_news = stopped() && log_.calls_total() > 0 && !log_.is_last_call(root_);
@@ -124,7 +130,7 @@ void PickleMachine::follow_nested(PickleReport& report) {
     inner_->begin(load.pickle.size());
     inner_->feed(as_bytes(load.pickle));
     inner_->finish();
-    PickleReport within = inner_->own_report(true);
+    PickleReport within = inner_->own_report(true, nullptr);
     // A path, a name: what is handed to a loader need not be a pickle.
     if (within.globals.empty() && !inner_->is_loadable()) continue;
     report.nested = std::max(report.nested, load.depth);

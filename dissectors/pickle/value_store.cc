@@ -114,7 +114,10 @@ Value ValueStore::add_container(ValueKind kind, std::span<const Value> items) {
   }
   const std::span<const Value> kept = items.first(std::min<size_t>(items.size(), kMaxItems));
   Head head{count_of(items.size()), static_cast<uint8_t>(kept.size()), 0, 0};
-  if (std::any_of(items.begin(), items.end(), is_costly_key)) {
+  const bool nested = std::any_of(items.begin(), items.end(), is_costly_key);
+  if (nested && kind == ValueKind::kTuple && is_cheap_nest(items)) {
+    head.flags = kNested;
+  } else if (nested) {
     HashCost cost = sum_of_costs(items, items.size());
     if (kind == ValueKind::kFrozenSet) cost = cost.as_frozenset();
     has_heavy_hashes_ = has_heavy_hashes_ || cost.nodes > kHeavyHash || cost.compared > kHeavyHash ||

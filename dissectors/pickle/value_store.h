@@ -53,9 +53,10 @@ class ValueStore {
   Value add_tuple(const Value* items, size_t count) {
     unsigned nested = 0;
     for (size_t i = 0; i < count; ++i) nested |= is_costly_key(items[i]) ? 1U : 0U;
-    if (nested != 0) return add_container(ValueKind::kTuple, {items, count});
+    if (nested != 0 && !is_cheap_nest({items, count})) return add_container(ValueKind::kTuple, {items, count});
     const uint64_t position = allocate(1 + count);
-    word(position) = std::bit_cast<uint64_t>(Head{static_cast<uint32_t>(count), static_cast<uint8_t>(count), 0, 0});
+    const uint16_t flags = nested != 0 ? kNested : uint16_t{0};
+    word(position) = std::bit_cast<uint64_t>(Head{static_cast<uint32_t>(count), static_cast<uint8_t>(count), 0, flags});
     for (size_t i = 0; i < count; ++i) word(position + 1 + i) = std::bit_cast<uint64_t>(items[i]);
     return Value(ValueKind::kTuple, position);
   }
@@ -106,6 +107,7 @@ class ValueStore {
   // is replaced by a larger one when it is full.
   static constexpr uint16_t kHasCost = 1;
   static constexpr uint16_t kElsewhere = 2;
+  static constexpr uint16_t kNested = 4;  // holds tuples of leaves, so few that its cost is added up when asked for
   struct Head {
     uint32_t total = 0;
     uint8_t kept = 0;
@@ -117,6 +119,24 @@ class ValueStore {
   };
   static_assert(sizeof(Head) == 8 && sizeof(HashCost) == sizeof(CostWords));
   HashCost sum_of_costs(std::span<const Value> items, uint64_t total) const;
+
+  /// Are those that are no leaves tuples of leaves, and all of them together few? What is forgotten counts as one, while
+  /// nothing was made that is worse.
+  bool is_cheap_nest(std::span<const Value> items) const {
+    uint64_t nodes = items.size();
+    for (const Value item : items) {
+      if (!is_costly_key(item)) continue;
+      if (!item.is(ValueKind::kTuple)) return false;
+      if (!alive(item.payload())) {
+        if (lost_ != nullptr && (lost_->nodes > 1 || lost_->hash != 0)) return false;
+        continue;
+      }
+      const Head head = head_at(item.payload());
+      if (head.flags != 0) return false;
+      nodes += head.total;
+    }
+    return nodes <= kMaxItems;
+  }
 
   uint64_t allocate(uint64_t words) {
     const uint64_t at = head_ & mask_;

@@ -250,7 +250,7 @@ void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& s
   Stream& s = stream(from);
   PickleSeen seen{s.frame, never_loaded, {}, {}};
   if (auto request = manager_request(*s.machine)) seen.manager = std::move(*request);
-  seen.report = s.machine->report(context_.every_frame);
+  seen.report = s.machine->report(context_.every_frame, &told_);
   const PickleReport& report = seen.report;
   const bool stopped = report.end == PickleEnd::kStop;
   // What the tap lost is no fault of the sender's.

@@ -80,6 +80,7 @@ class PythonMp final : public Dissector {
   Probe state_ = Probe::kNeedMore;
   std::array<Stream, 2> streams_;
   AuthHandshake auth_;
+  ToldCallables told_;
   std::vector<Observation> held_;  // facts of a flow that is not yet known to be ours
   Application application_ = Application::kConnection;
   bool application_known_ = false;

@@ -101,6 +101,7 @@ struct Judged {
 };
 Judged judge(PickleMachinePool& machines, const Input& in, size_t piece) {
   Judged sum;
+  ToldCallables told;
   for (const ByteSpan pickle : in.pickles) {
     auto machine = machines.acquire();
     machine->begin(pickle.size());
@@ -108,7 +109,7 @@ Judged judge(PickleMachinePool& machines, const Input& in, size_t piece) {
       machine->feed(pickle.subspan(at, std::min(piece, pickle.size() - at)));
     }
     machine->finish();
-    const PickleReport report = machine->report(false);
+    const PickleReport report = machine->report(false, &told);
     sum.ops += machine->ops();
     sum.stopped += machine->stopped() ? 1U : 0U;
     sum.findings += report.findings.size();
