@@ -57,10 +57,18 @@ class PolicyFile {
         read_names(entry.second, key, CallableClass::kNewOnly);
       } else if (key == "reference_only") {
         read_names(entry.second, key, CallableClass::kReferenceOnly);
+      } else if (key == "value_only") {
+        read_names(entry.second, key, CallableClass::kValueOnly);
+      } else if (key == "plain_classes") {
+        each_name(entry.second, key, [&](const std::string& name) { policy_.add_plain_class(name); });
+      } else if (key == "shared") {
+        each_name(entry.second, key, [&](const std::string& name) { policy_.add_shared(name); });
       } else if (key == "families") {
         read_families(entry.second, key, CallableClass::kSafe);
       } else if (key == "reference_families") {
         read_families(entry.second, key, CallableClass::kReferenceOnly);
+      } else if (key == "value_families") {
+        read_families(entry.second, key, CallableClass::kValueOnly);
       } else if (key == "callables") {
         read_callables(entry.second, root["categories"].IsDefined());
       } else if (key != "categories" && key != "rules") {
@@ -87,14 +95,18 @@ class PolicyFile {
   }
 
   /// `module: [name, …]`
-  void read_names(const YAML::Node& map, const std::string& key, CallableClass cls) {
+  template <typename Visit>
+  void each_name(const YAML::Node& map, const std::string& key, Visit visit) const {
     if (!map.IsMap()) fail(map, key, "must be a map of modules");
     for (const auto& entry : map) {
       const auto module = text(entry.first, key);
-      each(entry.second, key + "." + module, [&](const std::string& name, const YAML::Node&) {
-        policy_.add(module + "." + name, {cls, nullptr, nullptr});
-      });
+      each(entry.second, key + "." + module,
+           [&](const std::string& name, const YAML::Node&) { visit(module + "." + name); });
     }
+  }
+
+  void read_names(const YAML::Node& map, const std::string& key, CallableClass cls) {
+    each_name(map, key, [&](const std::string& name) { policy_.add(name, {cls, nullptr, nullptr}); });
   }
 
   void read_families(const YAML::Node& list, const std::string& key, CallableClass cls) {

@@ -5,6 +5,15 @@
 
 namespace pickletap {
 
+namespace {
+
+/// Does it return a container or iterator over what it is given?
+bool holds_items(const KnownCallable& made_by) {
+  return made_by.module == "builtins" || made_by.module == "itertools" || made_by.module == "collections";
+}
+
+}  // namespace
+
 CallArguments CallJudge::arguments_of(Value args) const {
   CallArguments all;
   append(all, args, 0);
@@ -30,27 +39,36 @@ void CallJudge::add_keywords(CallArguments& to, Value keywords) const {
   if (to.count < CallArguments::kMaxKept) to.kept[to.count++] = keywords;
 }
 
-/// What the function in this slot may be given: the other arguments, and what is in them.
+/// What the function in this slot may be given: the other arguments, what is in them, and what the calls that made them
+/// were given (map(f, iter([x])), map(f, map(Path, names))).
 CallArguments CallJudge::operands(const CallArguments& args, const ArgumentSpec::Slot& function) const {
   CallArguments all;
   all.loose = true;
-  const auto add = [&](Value value) {
-    const auto items = is_container(value) ? store_.items(value) : std::nullopt;
-    if (items) {
-      append(all, value, 0);
-    } else if (all.count < CallArguments::kMaxKept) {
-      all.kept[all.count++] = value;
-      ++all.total;
-    }
+  std::array<int, CallArguments::kMaxKept> depths{};
+  const auto add = [&](Value value, int depth) {
+    if (all.count == CallArguments::kMaxKept) return;
+    depths[all.count] = depth;
+    all.kept[all.count++] = value;
+    ++all.total;
   };
   for (size_t i = 0; i < args.count; ++i) {
     if (i != function.argument) {
-      add(args.kept[i]);
+      add(args.kept[i], 0);
       continue;
     }
     const auto inner = function.item < 0 ? std::nullopt : store_.items(args.kept[i]);
     for (size_t j = 0; inner && j < inner->kept.size(); ++j) {
-      if (static_cast<int>(j) != function.item) add(inner->kept[j]);
+      if (static_cast<int>(j) != function.item) add(inner->kept[j], 0);
+    }
+  }
+  for (size_t i = 0; i < all.count; ++i) {  // breadth first: the list is the queue
+    const Value value = all.kept[i];
+    const CallDetail* made = log_.detail(value);
+    const bool holds =
+        made != nullptr && made->callee.is(ValueKind::kGlobal) && holds_items(log_.callable(made->callee));
+    const auto items = store_.items(holds ? made->args : value);
+    for (size_t j = 0; items && depths[i] < kMaxOperandDepth && j < items->kept.size(); ++j) {
+      add(items->kept[j], depths[i] + 1);
     }
   }
   return all;
@@ -91,7 +109,13 @@ bool CallJudge::unwrap(Value& function, CallArguments& args) const {
       continue;
     }
     const auto state = store_.items(made->state);
-    if (!state || state->kept.empty()) return false;
+    if (!state) return false;
+    if (made->state.is(ValueKind::kDict)) {  // attributes: numpy.vectorize keeps its function in one
+      const auto replaced = attribute_in(state->kept, "pyfunc");
+      function = replaced ? *replaced : state->kept.size() < state->total ? Value(ValueKind::kLost) : made->first;
+      continue;
+    }
+    if (state->kept.empty()) return false;
     function = state->kept[0];
   }
   if (function.is(ValueKind::kOmitted)) return false;
@@ -99,7 +123,7 @@ bool CallJudge::unwrap(Value& function, CallArguments& args) const {
   CallArguments all;
   while (count > 0) {
     const CallDetail& made = *partials[--count];
-    if (made.state.is(ValueKind::kOmitted)) {
+    if (made.state.is(ValueKind::kOmitted) || made.state.is(ValueKind::kDict)) {
       append(all, made.args, 1);
     } else {
       const auto state = store_.items(made.state);

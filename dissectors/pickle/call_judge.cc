@@ -20,6 +20,13 @@ bool is_operator_method(std::string_view name) {
   return std::binary_search(kNames.begin(), kNames.end(), name);
 }
 
+/// type(name, bases, attributes), as far as arguments without order tell.
+bool makes_class(std::span<const Value> args) {
+  const auto has = [&](auto is) { return std::any_of(args.begin(), args.end(), is); };
+  return has([](Value v) { return v.is(ValueKind::kStr); }) && has([](Value v) { return v.is(ValueKind::kDict); }) &&
+         has([](Value v) { return v.is(ValueKind::kTuple) || v.is(ValueKind::kEmptyTuple); });
+}
+
 bool is_identifier(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -90,7 +97,8 @@ CallVerdict CallJudge::judge_call(Value callee, Value args, uint64_t offset, boo
     case CallableClass::kNewOnly:
       if (!runs_init) return {};
       return deny(policy_.default_deny());
-    case CallableClass::kReferenceOnly: return deny(policy_.default_deny());
+    case CallableClass::kReferenceOnly:
+    case CallableClass::kValueOnly: return deny(policy_.default_deny());
     case CallableClass::kConditional: return by_arguments(callee, *judgement.arguments, arguments_of(args), offset, 0);
     case CallableClass::kUnknown: return {true, PickleRule::kUnknownCall, nullptr, {}};
     case CallableClass::kDangerous:
@@ -118,9 +126,9 @@ CallVerdict CallJudge::judge_global(Value global, const CallArguments& args, uin
   const Judgement judgement = known.judgement;
   switch (judgement.cls) {
     case CallableClass::kSafe: return {};
-    case CallableClass::kNewOnly: return deny(policy_.default_deny());
-    // They only compute, but some call what they are given (`sorted`, with its key).
-    case CallableClass::kReferenceOnly: return judge_data(args);
+    case CallableClass::kNewOnly:
+    case CallableClass::kValueOnly: return deny(policy_.default_deny());
+    case CallableClass::kReferenceOnly: return judge_computing(global, args, offset, depth);
     case CallableClass::kConditional:
       // Not its arguments but what may be among them: nobody knows what such a one then calls.
       if (args.loose && calls_again(global)) return deny(policy_.indirect_call());
@@ -166,11 +174,11 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, cons
       }
       return {};
     case ArgumentRule::kType:
-      if (args.total != 1 && !args.loose) return deny(policy_.default_deny());
+      if (args.loose ? makes_class(args.values()) : args.total != 1) return deny(policy_.default_deny());
       return {};
     case ArgumentRule::kReconstruct: return judge_classes(args, spec);
     case ArgumentRule::kCalls: return judge_slots(callee, spec, args, offset, depth);
-    case ArgumentRule::kDataOnly: return judge_data(args);
+    case ArgumentRule::kDataOnly: return judge_data(args, offset, depth);
     case ArgumentRule::kCodec: {
       if (args.total <= spec.codec || args.loose) return {};
       const auto codec = text_argument(args, spec.codec);
@@ -234,28 +242,6 @@ CallVerdict CallJudge::judge_slots(Value callee, const ArgumentSpec& spec, const
   return {};
 }
 
-/// Arguments that only carry data. Callables among them, and in the containers among them, may be called, as the factory
-/// of a defaultdict is.
-CallVerdict CallJudge::judge_data(const CallArguments& args) const {
-  const auto judge = [&](Value value) -> CallVerdict {
-    if (value.is(ValueKind::kLost)) return deny(policy_.unresolved());
-    if (acts_for_another(value)) return deny(policy_.indirect_call());
-    if (!value.is(ValueKind::kGlobal)) return {};
-    const KnownCallable& known = log_.callable(value);
-    if (known.judgement.cls == CallableClass::kDangerous) return deny(*known.judgement.category, known.full_name());
-    return {};
-  };
-  for (const Value value : args.values()) {
-    if (CallVerdict verdict = judge(value); verdict.finding) return verdict;
-    const auto items = is_container(value) ? store_.items(value) : std::nullopt;
-    if (!items) continue;
-    for (const Value item : items->kept) {
-      if (CallVerdict verdict = judge(item); verdict.finding) return verdict;
-    }
-  }
-  return {};
-}
-
 // copyreg._reconstructor(cls, base, state) makes an instance without cls.__init__, but calls base.__init__ with the
 // state, unless the base is `object` (CPython 3.13 Lib/copyreg.py). The gravest verdict counts.
 CallVerdict CallJudge::judge_classes(const CallArguments& args, const ArgumentSpec& spec) {
@@ -273,7 +259,8 @@ CallVerdict CallJudge::judge_classes(const CallArguments& args, const ArgumentSp
         if (judgement.arguments->rule == ArgumentRule::kBounded) return judge_size(cls, *judgement.arguments, rest);
         return {};
       case CallableClass::kNewOnly: return is_base ? deny(policy_.default_deny()) : CallVerdict{};
-      case CallableClass::kReferenceOnly: return deny(policy_.default_deny());
+      case CallableClass::kReferenceOnly:
+      case CallableClass::kValueOnly: return deny(policy_.default_deny());
       case CallableClass::kDangerous: log_.mark_called(cls); return deny(*judgement.category);
       case CallableClass::kUnknown: break;
     }
@@ -325,7 +312,10 @@ std::optional<Value> CallJudge::attribute_of(Value callee, Value args, uint64_t 
   const CallArguments all = arguments_of(args);
   if (by_type_name) {
     const auto name = text_argument(all, 0);
-    return name ? std::optional(log_.resolve("types", std::string(*name), offset, true)) : std::nullopt;
+    if (!name) return std::nullopt;
+    // Of dill: those of builtins as well, exceptions among them.
+    const bool is_builtin = policy_.judge("builtins", *name).cls != CallableClass::kDangerous;
+    return log_.resolve(is_builtin ? "builtins" : "types", std::string(*name), offset, true);
   }
   const auto owner = argument(all, {0, -1});
   const auto name = text_argument(all, 1);
@@ -347,15 +337,6 @@ bool CallJudge::calls_again(Value callee) const {
   return has_rule(callee, ArgumentRule::kGetattr) || has_rule(callee, ArgumentRule::kCalls) ||
          has_rule(callee, ArgumentRule::kReconstruct) || has_rule(callee, ArgumentRule::kNamedType) ||
          has_rule(callee, ArgumentRule::kProxy);
-}
-
-/// What holds a function that was not judged as called when it was made. (That of map() and its like was.)
-bool CallJudge::acts_for_another(Value value) const {
-  if (!value.is(ValueKind::kResult)) return false;
-  const KnownCallable* made_by = log_.result(value).callable;
-  if (made_by == nullptr || made_by->judgement.cls != CallableClass::kConditional) return false;
-  const ArgumentRule rule = made_by->judgement.arguments->rule;
-  return rule == ArgumentRule::kPartial || rule == ArgumentRule::kAccessor;
 }
 
 bool CallJudge::makes_bound_method(Value callee) const { return has_rule(callee, ArgumentRule::kGetattr); }

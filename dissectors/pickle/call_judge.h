@@ -35,7 +35,7 @@ struct TakeoverSigns {
 
 /// The arguments of a call, those of partials before them.
 struct CallArguments {
-  static constexpr size_t kMaxKept = ValueStore::kMaxItems;
+  static constexpr size_t kMaxKept = 3 * size_t{ValueStore::kMaxItems};
   std::array<Value, kMaxKept> kept{};
   size_t count = 0;    ///< of `kept`
   uint64_t total = 0;  ///< all there are
@@ -72,6 +72,7 @@ class CallJudge {
  private:
   static constexpr int kMaxDepth = 4;
   static constexpr int kMaxPartials = 8;
+  static constexpr int kMaxOperandDepth = 4;
 
   // call_judge.cc
   CallVerdict judge_function(Value function, const CallArguments& args, uint64_t offset, int depth);
@@ -84,7 +85,6 @@ class CallJudge {
                            int depth);
   CallVerdict judge_slots(Value callee, const ArgumentSpec& spec, const CallArguments& args, uint64_t offset,
                           int depth);
-  CallVerdict judge_data(const CallArguments& args) const;
   CallVerdict judge_exposed(const CallArguments& args) const;
   CallVerdict judge_classes(const CallArguments& args, const ArgumentSpec& spec);
   CallVerdict named(CallVerdict verdict, Value callee) const;
@@ -92,8 +92,14 @@ class CallJudge {
   const PolicyCategory& connecting() const;
   bool has_rule(Value callee, ArgumentRule rule) const;
   bool calls_again(Value callee) const;
+
+  // call_data.cc
+  CallVerdict judge_data(const CallArguments& args, uint64_t offset, int depth);
+  CallVerdict judge_computing(Value function, const CallArguments& args, uint64_t offset, int depth);
+  bool is_shared(Value value) const;
   bool acts_for_another(Value value) const;
 
+  // call_state.cc
   CallVerdict judge_dict_state(Value dict, const TakeoverSigns& signs, bool is_item, uint64_t offset);
   CallVerdict judge_carried(std::span<const Value> pairs, std::string_view function, std::string_view args,
                             uint64_t offset);

@@ -59,7 +59,8 @@ CallVerdict CallJudge::judge_accessor(const CallDetail& made, const CallArgument
     if (owner.is(ValueKind::kLost)) return deny(policy_.unresolved());
     const bool by_name = owner.is(ValueKind::kGlobal);
     const KnownCallable* cls = by_name ? &log_.callable(owner) : log_.class_of(owner);
-    if (cls == nullptr) continue;
+    // What iter() goes through stands among the arguments itself.
+    if (cls == nullptr || (!by_name && cls->name == "iter")) continue;
     if (!name || !name->whole()) {
       if (by_name) return deny(policy_.indirect_call());
       continue;

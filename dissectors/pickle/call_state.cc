@@ -29,6 +29,7 @@ bool is_special_method(std::string_view name) {
 CallVerdict CallJudge::judge_write(Value target, bool by_build, uint64_t offset) {
   if (target.is(ValueKind::kGlobal)) return deny(policy_.tampering(), log_.callable(target).full_name());
   if (target.is(ValueKind::kLost)) return deny(policy_.tampering(), "?");
+  if (is_shared(target)) return deny(policy_.tampering(), log_.result(target).callable->full_name() + "()");
   const CallDetail* made = by_build ? nullptr : log_.detail(target);
   if (made == nullptr) return {};
   const KnownCallable* cls = log_.class_of(target);
@@ -135,7 +136,14 @@ CallVerdict CallJudge::judge_task(Value root, uint64_t offset) {
   const Value args = items->kept[3];
   const bool callable_with = args.is(ValueKind::kTuple) || args.is(ValueKind::kEmptyTuple) ||
                              args.is(ValueKind::kList) || may_be_callable(args);
-  if (!callable_with) return {};
+  // `**kwds` needs a mapping, which a class of the library is not.
+  const Value keywords_given = items->kept[4];
+  const CallableClass given_class =
+      keywords_given.is(ValueKind::kGlobal) ? log_.callable(keywords_given).judgement.cls : CallableClass::kUnknown;
+  const bool may_be_mapping = keywords_given.is(ValueKind::kDict) ||
+                              (may_be_callable(keywords_given) &&
+                               (given_class == CallableClass::kUnknown || given_class == CallableClass::kDangerous));
+  if (!callable_with || !may_be_mapping) return {};
   CallArguments all = arguments_of(args);
   const auto keywords = items->kept[4].is(ValueKind::kDict) ? store_.items(items->kept[4]) : std::nullopt;
   if (keywords && keywords->total > 0) add_keywords(all, items->kept[4]);

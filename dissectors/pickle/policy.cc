@@ -95,6 +95,8 @@ void Policy::add_conditional(std::string_view name, ArgumentSpec spec) {
 }
 
 void Policy::add_stdlib_module(std::string_view top_level_module) { stdlib_.emplace(top_level_module); }
+void Policy::add_plain_class(std::string_view name) { plain_classes_.emplace(name); }
+void Policy::add_shared(std::string_view name) { shared_.emplace(name); }
 
 const Judgement* Policy::find_exact(std::string_view full_name) const {
   const auto at = exact_.find(full_name);
@@ -164,17 +166,20 @@ bool Policy::acts_on_import(std::string_view module) const {
   });
 }
 
-// Attributes and methods of a harmless class ("datetime.datetime" + ".now"): harmless as a value.
-bool Policy::is_plain_attribute(std::string_view full_name, size_t name_at) const {
+// Attributes and methods of a harmless class ("datetime.datetime" + ".now"): harmless as a value. What calling one does
+// is only known of the plain classes.
+std::optional<CallableClass> Policy::attribute_class(std::string_view full_name, size_t name_at) const {
   for (size_t dot = full_name.rfind('.'); dot != std::string_view::npos && dot > name_at;
        dot = full_name.rfind('.', dot - 1)) {
     const Judgement* owner = find_exact(full_name.substr(0, dot));
     if (owner == nullptr) continue;
-    if (owner->cls == CallableClass::kDangerous) return false;
-    return !any_component(full_name.substr(dot + 1),
-                          [](std::string_view part, size_t) { return part.starts_with('_'); });
+    const bool has_private =
+        any_component(full_name.substr(dot + 1), [](std::string_view part, size_t) { return part.starts_with('_'); });
+    if (owner->cls == CallableClass::kDangerous || has_private) return std::nullopt;
+    return plain_classes_.contains(full_name.substr(0, dot)) ? CallableClass::kReferenceOnly
+                                                             : CallableClass::kValueOnly;
   }
-  return false;
+  return std::nullopt;
 }
 
 Judgement Policy::judge(std::string_view module, std::string_view name) const {
@@ -187,6 +192,7 @@ Judgement Policy::judge(std::string_view module, std::string_view name) const {
   full.reserve(module.size() + 1 + name.size());
   full.append(module).append(1, '.').append(name);
   Judgement judgement = judge_name(full, module.size() + 1);
+  judgement.is_shared = shared_.contains(full);
   if (acts_on_import(module)) {
     if (judgement.cls != CallableClass::kDangerous) judgement = {CallableClass::kDangerous, nullptr, import_effect_};
     judgement.acts_on_import = true;
@@ -202,7 +208,9 @@ Judgement Policy::judge_name(std::string_view full, size_t name_at) const {
   if (const Judgement* exact = find_exact(full)) return *exact;
   if (const Judgement* tail = dotted ? find_dangerous_tail(name, false) : nullptr) return *tail;
   if (const Judgement* family = find_family(full)) return *family;
-  if (dotted && is_plain_attribute(full, module.size())) return {CallableClass::kReferenceOnly, nullptr, nullptr};
+  if (dotted) {
+    if (const auto cls = attribute_class(full, module.size())) return {*cls, nullptr, nullptr};
+  }
   if (const Judgement* tail = dotted ? find_dangerous_tail(name, true) : nullptr) return *tail;
   if (const Judgement* hidden = find_hidden_module(full, name_at)) return *hidden;
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,7 +25,8 @@ enum class CallableClass : uint8_t {
   kUnknown,        ///< no list knows it
   kSafe,           ///< harmless called or referenced
   kNewOnly,        ///< harmless by reference and when built without __init__ (NEWOBJ, copyreg); else denied
-  kReferenceOnly,  ///< harmless passed by reference; a call of it is denied
+  kReferenceOnly,  ///< harmless passed by reference and in a function slot: it only computes; a call of it is denied
+  kValueOnly,      ///< harmless passed by reference; denied wherever it is called
   kConditional,    ///< harmless or deadly by its arguments: see ArgumentRule
   kDangerous,      ///< runs code, commands, reaches files, network or interpreter state; or default deny
 };
@@ -76,6 +78,7 @@ struct Judgement {
   const ArgumentSpec* arguments = nullptr;   ///< kConditional: never null
   const PolicyCategory* category = nullptr;  ///< kDangerous: never null
   bool acts_on_import = false;               ///< fetching it is enough: its module acts when it is imported
+  bool is_shared = false;                    ///< it returns an object of the program's, not one of the pickle's own
 };
 
 class Policy {
@@ -94,6 +97,10 @@ class Policy {
   void add(std::string_view name, const Judgement& judgement);
   void add_conditional(std::string_view name, ArgumentSpec spec);
   void add_stdlib_module(std::string_view top_level_module);
+  /// A class whose methods only compute: kReferenceOnly, where those of other harmless classes are kValueOnly.
+  void add_plain_class(std::string_view name);
+  /// A callable that returns what others hold as well: see Judgement::is_shared.
+  void add_shared(std::string_view name);
   /// A module that does something when it is imported, and everything below it. A first part `*` stands for any package
   /// ("*.__main__").
   void add_import_effect(std::string_view module);
@@ -129,7 +136,7 @@ class Policy {
   const Judgement* find_hidden_module(std::string_view full_name, size_t name_at) const;
   Judgement judge_name(std::string_view full_name, size_t name_at) const;
   bool acts_on_import(std::string_view module) const;
-  bool is_plain_attribute(std::string_view full_name, size_t name_at) const;
+  std::optional<CallableClass> attribute_class(std::string_view full_name, size_t name_at) const;
   bool is_stdlib(std::string_view module) const { return stdlib_.find(module) != stdlib_.end(); }
 
   std::deque<PolicyCategory> categories_;  // deques: references stay valid
@@ -141,7 +148,7 @@ class Policy {
   PolicyCategory* import_effect_;
   PolicyCategory* resource_use_;
   Table exact_, families_;
-  Names stdlib_, import_effects_, import_effect_submodules_;
+  Names stdlib_, import_effects_, import_effect_submodules_, plain_classes_, shared_;
 };
 
 }  // namespace pickletap

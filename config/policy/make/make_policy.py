@@ -20,6 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 POLICY = os.path.dirname(HERE)
 SELF_DESCRIBING = {"exception", "enum", "namedtuple", "structseq", "ast"}
 REFERENCED, BUILT, CALLED = range(3)
+EXTRA = (("reference_extra", "reference_only"), ("value_extra", "value_only"), ("new_only_extra", "new_only"),
+         ("safe_extra", "safe"))
 
 
 def load(folder, name):
@@ -74,31 +76,40 @@ def classify(seen, review, decided):
     """Section of safe.yaml -> set of (module, name), and the names nobody decided."""
     sections = collections.defaultdict(set)
     unreviewed = []
-    extra = set(review.data["safe_extra"] + review.data["reference_extra"] + review.data["new_only_extra"])
+    extra = set(name for section, _ in EXTRA for name in review.data[section])
     for (module, name), (used, kinds) in sorted(seen.items()):
         full = module + "." + name
         if full in decided or review.has("excluded", full):
             continue
         if kinds & SELF_DESCRIBING:
             if not review.has("auto_excluded", full):
-                sections["safe" if used else "reference_only"].add((module, name))
+                sections["safe" if used else "value_only"].add((module, name))
+                if "enum" in kinds and used:
+                    sections["shared"].add((module, name))
         elif review.has("safe", full):
             sections["safe"].add((module, name))
         elif review.has("new_only", full):
             sections["new_only"].add((module, name))
-        elif module in review.data["reference_families"] and not used:
+        elif module in review.data["reference_families"] + review.data["value_families"] and not used:
             continue
         elif (full in extra or review.has("reference_only", full)) and not used:
             sections["reference_only"].add((module, name))
+        elif (full in extra or review.has("value_only", full)) and not used:
+            sections["value_only"].add((module, name))
         else:
             unreviewed.append("%s (%s)" % (full, ("referenced", "built", "called")[used]))
-    for key, section in (("reference_extra", "reference_only"), ("new_only_extra", "new_only"), ("safe_extra", "safe")):
+    for key, section in EXTRA:
         for full in review.data[key]:
             for names in sections.values():
                 names -= set(pair for pair in names if ".".join(pair) == full)
             if full not in decided:
-                sections[section].add(split_name(*full.rpartition(".")[::2]))
+                sections[section].add(split_full(full))
+    sections["shared"].update(map(split_full, review.data["shared"]))
     return sections, unreviewed
+
+
+def split_full(full):
+    return split_name(*full.rpartition(".")[::2])
 
 
 def split_name(module, name):
@@ -141,12 +152,19 @@ def write_safe(sections, review):
         write_names(out, "new_only", ["May be referenced, and built without __init__ (NEWOBJ, NEWOBJ_EX, the rule",
                                       "`reconstruct`, INST and OBJ without arguments). A call (REDUCE) is denied."],
                     sections["new_only"])
-        write_names(out, "reference_only", ["Harmless as a value; no pickle calls them, so a call is denied."],
-                    sections["reference_only"])
+        write_names(out, "reference_only", ["Harmless as a value and as the function of a pool task or a map(): they only compute.",
+                                            "No pickle calls them, so a call is denied."], sections["reference_only"])
+        write_names(out, "value_only", ["Harmless as a value; called by whatever, denied."], sections["value_only"])
+        write_names(out, "plain_classes", ["Classes whose methods only compute: they are as reference_only, those of other",
+                                           "classes as value_only."], map(split_full, review.data["plain_classes"]))
+        write_names(out, "shared", ["What these return is the program's own (members of enums, loggers): a pickle that",
+                                    "writes into it changes the program."], sections["shared"])
         out.write("\n# Modules of which every name of one component may be called and referenced.\n"
                   "# Empty on purpose: a module's names include whatever it imports.\nfamilies: []\n")
-        out.write("\n# Modules of which every name of one component (no dots in it) is harmless as a value.\n")
-        out.write("reference_families:\n" + "".join("  - %s\n" % m for m in sorted(review.data["reference_families"])))
+        for key, text in (("reference_families", "only computes: as reference_only"),
+                          ("value_families", "is harmless as a value: as value_only")):
+            out.write("\n# Modules of which every name of one component (no dots in it) %s.\n" % text)
+            out.write(key + ":\n" + "".join("  - %s\n" % m for m in sorted(review.data[key])))
 
 
 def write_stdlib(pythons, review):
@@ -168,7 +186,7 @@ def make(pythons):
     sections, unreviewed = classify(measure(pythons), review, decided_names())
     for name in unreviewed:
         print("not reviewed: " + name)
-    for section in ("safe", "new_only", "reference_only", "excluded", "auto_excluded"):
+    for section in ("safe", "new_only", "reference_only", "value_only", "excluded", "auto_excluded"):
         for pattern in review.data[section]:
             if (section, pattern) not in review.used:
                 print("note: %s: %s matches nothing measured" % (section, pattern))
@@ -205,10 +223,14 @@ def check(pythons):
     problems = []
 
     owners = collections.defaultdict(list)  # exact or family name -> where it is listed
-    for section in ("safe", "new_only", "reference_only"):
+    for section in ("safe", "new_only", "reference_only", "value_only"):
         for module, names in safe[section].items():
             for name in names:
                 owners[module + "." + name].append(section)
+    for section in ("plain_classes", "shared"):
+        problems += ["%s: %s.%s is no harmless name" % (section, module, name)
+                     for module, names in safe[section].items() for name in names
+                     if module + "." + name not in owners and module + "." + name not in conditional["callables"]]
     for name, entry in conditional["callables"].items():
         owners[name].append("conditional")
         if entry["rule"] not in conditional["rules"]:

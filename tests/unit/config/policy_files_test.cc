@@ -52,8 +52,15 @@ new_only:
   lib: [Made]
 reference_only:
   lib: [look]
+value_only:
+  lib: [See]
+plain_classes:
+  lib: [Data]
+shared:
+  lib: [Other]
 families: [lib.good]
 reference_families: [lib.names]
+value_families: [lib.constants]
 categories:
   commands: {says: runs a command, tactic: TA0002, technique: [T1059, T1204], cwe: [CWE-78], severity: 2,
              rule: pickle.code-object}
@@ -66,13 +73,24 @@ callables:
     std::string_view name;
     CallableClass want;
   } table[] = {
-      {"Data", CallableClass::kSafe},        {"Other", CallableClass::kSafe},
-      {"Made", CallableClass::kNewOnly},     {"look", CallableClass::kReferenceOnly},
-      {"good.x", CallableClass::kSafe},      {"names.x", CallableClass::kReferenceOnly},
-      {"run", CallableClass::kDangerous},    {"bad.x", CallableClass::kDangerous},
-      {"pick", CallableClass::kConditional}, {"else", CallableClass::kDangerous},
+      {"Data", CallableClass::kSafe},
+      {"Other", CallableClass::kSafe},
+      {"Made", CallableClass::kNewOnly},
+      {"look", CallableClass::kReferenceOnly},
+      {"good.x", CallableClass::kSafe},
+      {"names.x", CallableClass::kReferenceOnly},
+      {"See", CallableClass::kValueOnly},
+      {"constants.x", CallableClass::kValueOnly},
+      {"Data.x", CallableClass::kReferenceOnly},
+      {"Other.x", CallableClass::kValueOnly},
+      {"run", CallableClass::kDangerous},
+      {"bad.x", CallableClass::kDangerous},
+      {"pick", CallableClass::kConditional},
+      {"else", CallableClass::kDangerous},
   };
   for (const auto& row : table) EXPECT_EQ(policy.judge("lib", row.name).cls, row.want) << row.name;
+  EXPECT_TRUE(policy.judge("lib", "Other").is_shared);
+  EXPECT_FALSE(policy.judge("lib", "Data").is_shared);
   const PolicyCategory& commands = *policy.judge("lib", "run").category;
   EXPECT_EQ(commands.says, "runs a command");
   EXPECT_EQ(commands.technique, "T1059");

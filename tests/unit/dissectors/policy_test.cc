@@ -14,6 +14,7 @@ std::string text_of(const Judgement& judgement) {
     case CallableClass::kSafe: return "safe";
     case CallableClass::kNewOnly: return "new-only";
     case CallableClass::kReferenceOnly: return "reference-only";
+    case CallableClass::kValueOnly: return "value-only";
     case CallableClass::kConditional: return "conditional";
     case CallableClass::kDangerous: return judgement.category->name;
   }
@@ -39,6 +40,8 @@ const Policy& lab_policy() {
     policy.add("lab.plain.evil.*", {CallableClass::kDangerous, nullptr, &files});
     policy.add("lab.Data", {CallableClass::kSafe, nullptr, nullptr});
     policy.add("lab.Made", {CallableClass::kNewOnly, nullptr, nullptr});
+    policy.add("lab.Plain", {CallableClass::kSafe, nullptr, nullptr});
+    policy.add_plain_class("lab.Plain");
     policy.add("sys.*", {CallableClass::kDangerous, nullptr, &commands});
     policy.add_conditional("lab.pick", {});
     return true;
@@ -71,7 +74,10 @@ TEST(Policy, NamesAreJudgedInOrder) {
       {"lab.plain.evil", "thing", "files"},
       {"lab.plain", "evil.thing", "files"},
       // 3. attributes of a harmless class
-      {"lab", "Data.method", "reference-only"},
+      {"lab", "Plain.method", "reference-only"},
+      {"lab", "Plain._method", "default-deny"},
+      {"lab", "Data.method", "value-only"},
+      {"lab", "Made.method", "value-only"},
       {"lab", "Data._method", "default-deny"},
       {"lab", "Data.__class__", "default-deny"},
       {"lab", "Data.method.__globals__", "default-deny"},
