@@ -39,7 +39,7 @@ void PickleMachine::begin(uint64_t frame_bytes) {
   stack_.reset(limits_.pickle_stack_values);
   marks_.clear();
   if (marks_.capacity() > kKeepMarks) marks_ = std::vector<uint32_t>();  // `= {}` would keep the memory
-  has_floor_ = false;
+  omits_ = has_floor_ = false;
   marks_let_go_ = marks_taken_unseen_ = 0;
   memo_.reset(limits_.pickle_memo_entries);
   watch_.reset(frame_bytes);

@@ -152,7 +152,8 @@ class PickleMachine {
   std::unique_ptr<PickleMachine> inner_;  // for pickles that a call in the pickle loads; made when the first one comes
   ValueStack stack_;
   std::vector<uint32_t> marks_;
-  bool has_floor_ = false;           // stack_[0] is a kOmitted that stands for all that was let go below
+  bool omits_ = false;               // there may be a kOmitted on the stack
+  bool has_floor_ = false;           // stack_[0] is one that stands for all that was let go below
   uint64_t marks_taken_unseen_ = 0;  // of those that were let go
   uint64_t marks_let_go_ = 0;        // MARKs that stood there
   PickleMemo memo_;

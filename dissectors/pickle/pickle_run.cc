@@ -7,6 +7,7 @@
 // as half a dozen opcodes decoded; without branches each opcode has to wait for the length of the one before. So what
 // picklers always write behind another (MEMOIZE behind a text, MARK behind a new dict) is looked for there, numbers of
 // all widths share one path, and all else is a plain switch.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -68,6 +69,11 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
   uint64_t used = memo.used;
   uint64_t ops = 0;
   const auto held = [&]() PICKLETAP_INLINE { return static_cast<size_t>(top - floor); };
+  // Does one of the values on top stand for others that were let go? It must be taken apart, not taken.
+  const bool omits = omits_;
+  const auto is_omitted = [&](size_t count) PICKLETAP_INLINE {
+    return omits && std::any_of(top - count, top, [](Value value) { return value.is(ValueKind::kOmitted); });
+  };
   const auto offset = [&]() PICKLETAP_INLINE { return base + reinterpret_cast<uintptr_t>(at) + skipped_; };
   const auto opcode_at = [](const uint8_t* byte) PICKLETAP_INLINE { return static_cast<Opcode>(*byte); };
 
@@ -189,7 +195,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
       case Opcode::kBinPut:
       case Opcode::kLongBinPut: {
         const uint8_t* const before = at;
-        if (held() == 0 || may_be_callable(top[-1])) goto out;
+        if (held() == 0 || may_be_callable(top[-1]) || is_omitted(1)) goto out;
         take_put();
         if (at == before) goto out;
         continue;
@@ -210,7 +216,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
       case Opcode::kTuple2:
       case Opcode::kTuple3: {
         const size_t count = static_cast<size_t>(*at) - static_cast<size_t>(Opcode::kTuple1) + 1;
-        if (held() < count) goto out;
+        if (held() < count || is_omitted(count)) goto out;
         top -= count;
         *top = store_.add_tuple(top, count);
         if (store_.has_heavy_hashes()) note_made(*top, offset());
@@ -252,14 +258,14 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
         break;
       }
       case Opcode::kAppend: {
-        if (held() < 2 || !top[-2].is(ValueKind::kList)) goto out;
+        if (held() < 2 || !top[-2].is(ValueKind::kList) || is_omitted(1)) goto out;
         --top;
         store_.fill(top[-1], top, 1);
         ++at;
         break;
       }
       case Opcode::kSetItem: {
-        if (held() < 3 || !top[-3].is(ValueKind::kDict) || takeover_.name_seen) goto out;
+        if (held() < 3 || !top[-3].is(ValueKind::kDict) || takeover_.name_seen || is_omitted(2)) goto out;
         top -= 2;
         if (store_.has_heavy_hashes()) note_keys({top, 2}, 2, offset());
         store_.fill(top[-1], top, 2);

@@ -33,6 +33,7 @@ void PickleMachine::collapse() {
     callables = callables || may_be_callable(value) || (value.is(ValueKind::kOmitted) && (value.payload() & 1) != 0);
   }
   stack_[first] = Value(ValueKind::kOmitted, count << 1 | (callables ? 1 : 0));
+  omits_ = true;
   stack_.cut(first + 1, last);
 }
 
@@ -50,7 +51,7 @@ void PickleMachine::let_go_below(size_t position) {
     stack_.cut(1, position);
     stack_[0] = floor;
   }
-  has_floor_ = true;
+  omits_ = has_floor_ = true;
   // Not always in order: what is taken from below a MARK leaves it in the air.
   const auto kept = std::find_if(marks_.rbegin(), marks_.rend(), [&](uint32_t mark) { return mark < position; }).base();
   marks_let_go_ += static_cast<uint64_t>(kept - marks_.begin());

@@ -113,6 +113,38 @@ TEST(PickleLimits, CallsBehindAnyAmountAreFound) {
        }},
       {"a million texts", [](LongReading& r) { r.feed("X\x04\0\0\0text0"s, 1'000'000); }},
       {"a million calls", [](LongReading& r) { r.feed("cdatetime\ndate\n(K\x01tR0", 300'000); }},
+      // What was let go stands on top as one entry: an opcode takes one value of it, not all.
+      {"a tuple of one of the values let go",
+       [](LongReading& r) {
+         r.feed("\x80\x04");
+         r.feed("N", 60'000);
+         r.feed("0", 59'000);
+         r.feed("\x85");
+         r.feed("0", 900);
+       }},
+      {"one of them appended",
+       [](LongReading& r) {
+         r.feed("\x80\x04");
+         r.feed("]", 60'000);
+         r.feed("0", 59'000);
+         r.feed("a");
+         r.feed("0", 900);
+       }},
+      {"one of them memoized",
+       [](LongReading& r) {
+         r.feed("\x80\x04");
+         r.feed("N", 60'000);
+         r.feed("0", 59'000);
+         r.feed("\x94h\x00"s);
+       }},
+      {"the floor in a tuple",
+       [](LongReading& r) {
+         r.feed("\x80\x04");
+         r.feed("(", 50'000);
+         r.feed("1", 25'010);
+         r.feed("\x85");
+         r.feed("\x92");
+       }},
       {"a million frames", [](LongReading& r) { r.feed("\x95\0\0\0\0\0\0\0\0"s, 1'000'000); }},
       {"dup",
        [](LongReading& r) {
