@@ -118,7 +118,6 @@ class CallLog {
   void add_finding(PickleFinding&& finding);
   bool has_finding(PickleRule rule) const { return counts_[static_cast<size_t>(rule)] > 0; }
   const std::vector<PickleFinding>& findings() const { return findings_; }
-  std::vector<PickleFinding> take_findings() { return std::exchange(findings_, {}); }
   bool has_findings() const { return !findings_.empty(); }
   uint64_t calls_total() const { return calls_total_; }
 

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxCalleeText = 256;
 constexpr size_t kMaxHowText = 128;
 // Of a frame so small nothing is forgotten while it is read, so the text of its calls can wait.
-constexpr uint64_t kSmallFrame = 2048;
+constexpr uint64_t kSmallFrame = 8192;
 constexpr std::string_view kUnknownName = "?";
 
 /// Could this be the name of something in Python? (Not: is it one.)
@@ -163,7 +163,7 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
   // An unknown callable is told once: its instances come by the million.
   const bool unknown_by_name =
       verdict.finding && verdict.rule == PickleRule::kUnknownCall && callee.is(ValueKind::kGlobal);
-  const bool told = unknown_by_name && verdict.subject.empty() && log_.callable(callee).told;
+  const bool told = unknown_by_name && verdict.subject.empty() && is_told(callee);
   if (verdict.finding && !told) {
     const std::string text = callee_text(callee);
     take_finding(verdict, text, op.offset, how_called(verdict, callee, text, op));
@@ -208,8 +208,23 @@ std::string PickleMachine::how_called(const CallVerdict& verdict, Value callee, 
   return how;
 }
 
+/// In this pickle, or in one before.
+bool PickleMachine::is_told(Value callable) {
+  const KnownCallable& known = log_.callable(callable);
+  if (known.told) return true;
+  if (told_ == nullptr || !told_->contains(known.module, known.name)) return false;
+  ++told_before_;
+  log_.mark_told(callable);
+  return true;
+}
+
 void PickleMachine::take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset,
                                  std::string how) {
+  if (told_ != nullptr && verdict.rule == PickleRule::kUnknownCall &&
+      told_->contains(verdict.subject.empty() ? subject : verdict.subject)) {
+    ++told_before_;
+    return;
+  }
   log_.add_finding(verdict.rule, verdict.subject.empty() ? subject : verdict.subject, verdict.category, offset,
                    std::move(how));
 }

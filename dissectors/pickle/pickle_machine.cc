@@ -33,7 +33,7 @@ PickleMachine::PickleMachine(const Policy& policy, const DissectorLimits& limits
   log_.reset(policy);
 }
 
-void PickleMachine::begin(uint64_t frame_bytes) {
+void PickleMachine::begin(uint64_t frame_bytes, ToldCallables* told) {
   reader_.reset();
   store_.reset(limits_.pickle_text_bytes);
   stack_.reset(limits_.pickle_stack_values);
@@ -57,6 +57,8 @@ void PickleMachine::begin(uint64_t frame_bytes) {
   protocol_ = highest_protocol_ = 0;
   has_header_ = fetched_names_ = called_by_name_ = at_stop_ = ended_ = false;
   takeover_ = {};
+  told_ = told;
+  told_before_ = 0;
   end_ = PickleEnd::kTruncated;
   end_reason_ = {};
   doubt_ = {};  // not chained: the copy would wait for the store

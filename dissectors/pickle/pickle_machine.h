@@ -32,8 +32,9 @@ class PickleMachine {
   PickleMachine(const Policy& policy, const DissectorLimits& limits);
   const Policy& policy() const { return policy_; }
 
-  /// Starts a new pickle that stands in a frame of `frame_bytes`.
-  void begin(uint64_t frame_bytes);
+  /// Starts a new pickle that stands in a frame of `frame_bytes`. Unknown callables that `told` has are counted and not
+  /// found again; those of the report go there. Null: each pickle by itself.
+  void begin(uint64_t frame_bytes, ToldCallables* told = nullptr);
   /// The next bytes of the frame. After STOP or a refusal they are only counted.
   void feed(ByteSpan bytes);
   /// Bytes of the frame were lost; nothing behind them can be followed.
@@ -65,9 +66,8 @@ class PickleMachine {
   const ValueStore& store() const { return store_; }
 
   /// The answer. Call once, after finish() and while the bytes fed last are in place. The lists and texts of a harmless pickle are left out unless `in_full`:
-  /// nearly every pickle is harmless, and nobody reads them then. So are those of one that shows no more than `told`
-  /// knows (null: nothing); its findings are not.
-  PickleReport report(bool in_full, ToldCallables* told = nullptr);
+  /// nearly every pickle is harmless, and nobody reads them then.
+  PickleReport report(bool in_full);
 
  private:
   // The common opcodes at once: pickle_run.cc. Behind what is run so many bytes can be read.
@@ -131,6 +131,7 @@ class PickleMachine {
   void note_attributes(Value target, std::span<const Value> pairs);
   void keep_name(Value text);
   void note_name(Value callee);
+  bool is_told(Value callable);
   void take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset, std::string how);
   std::string how_called(const CallVerdict& verdict, Value callee, const std::string& text, const Op& op) const;
   std::string callee_text(Value callee);
@@ -139,7 +140,7 @@ class PickleMachine {
   void collect_from(Value args, const PolicyCategory* category, uint64_t offset);
   void judge_root();
   void judge_ending();
-  PickleReport own_report(bool in_full, ToldCallables* told);
+  PickleReport own_report(bool in_full);
   void follow_nested(PickleReport& report);
 
   const Policy& policy_;
@@ -171,6 +172,8 @@ class PickleMachine {
   bool fetched_names_ = false;  // such as a Python program can have
   bool called_by_name_ = false;
   TakeoverSigns takeover_;
+  ToldCallables* told_ = nullptr;
+  unsigned told_before_ = 0;
   bool at_stop_ = false;
   bool ended_ = true;
   PickleEnd end_ = PickleEnd::kTruncated;

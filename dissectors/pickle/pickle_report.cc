@@ -1,6 +1,5 @@
 #include "dissectors/pickle/pickle_report.h"
 
-#include <algorithm>
 #include <array>
 
 namespace pickletap {
@@ -12,17 +11,19 @@ std::string_view rule_name(PickleRule rule) {
   return kNames[static_cast<size_t>(rule)];
 }
 
-bool ToldCallables::add(const std::vector<PickleFinding>& findings) {
-  bool news = false;
+void ToldCallables::add(const std::vector<PickleFinding>& findings) {
   for (const PickleFinding& finding : findings) {
-    const bool unknown = finding.rule == PickleRule::kUnknownCall;
-    if (unknown && std::find(names_.begin(), names_.end(), finding.callable) != names_.end()) continue;
-    news = true;
-    if (unknown && names_.size() < kMaxNames && finding.callable.size() <= kMaxNameBytes) {
-      names_.push_back(finding.callable);
-    }
+    if (names_.size() >= kMaxNames) return;
+    const bool fits = finding.rule == PickleRule::kUnknownCall && finding.callable.size() <= kMaxNameBytes;
+    if (fits && !contains(finding.callable)) names_.push_back(finding.callable);
   }
-  return news;
+}
+
+bool ToldCallables::contains(std::string_view module, std::string_view name) const {
+  return std::any_of(names_.begin(), names_.end(), [&](const std::string& told) {
+    return told.size() == module.size() + 1 + name.size() && told[module.size()] == '.' && told.starts_with(module) &&
+           told.ends_with(name);
+  });
 }
 
 }  // namespace pickletap

@@ -3,6 +3,7 @@
 // whatever the pickle was.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -82,7 +83,8 @@ struct PickleReport {
   std::string program;
   Indicators indicators;
   std::vector<PickleFinding> findings;
-  bool truncated = false;  ///< a list or text above reached its maximum
+  unsigned told_before = 0;  ///< unknown callables left out of `findings`, because the flow was told of them
+  bool truncated = false;    ///< a list or text above reached its maximum
 
   bool complete() const { return end == PickleEnd::kStop; }
 };
@@ -90,8 +92,11 @@ struct PickleReport {
 /// What a flow was told of already: callables that no policy list knows. Owned by the flow; at most kMaxNames names.
 class ToldCallables {
  public:
-  /// Is there a finding that is more than an unknown callable told before? Remembers those there are.
-  bool add(const std::vector<PickleFinding>& findings);
+  void add(const std::vector<PickleFinding>& findings);
+  bool contains(std::string_view module, std::string_view name) const;
+  bool contains(std::string_view callable) const {
+    return std::find(names_.begin(), names_.end(), callable) != names_.end();
+  }
 
  private:
   static constexpr size_t kMaxNames = 32;

@@ -85,13 +85,13 @@ void PickleMachine::judge_ending() {
   log_.judge_signs();
 }
 
-PickleReport PickleMachine::report(bool in_full, ToldCallables* told) {
-  PickleReport report = own_report(in_full, told);
+PickleReport PickleMachine::report(bool in_full) {
+  PickleReport report = own_report(in_full);
   follow_nested(report);
   return report;
 }
 
-PickleReport PickleMachine::own_report(bool in_full, ToldCallables* told) {
+PickleReport PickleMachine::own_report(bool in_full) {
   judge_root();
   log_.judge_references();
   judge_ending();
@@ -103,11 +103,9 @@ PickleReport PickleMachine::own_report(bool in_full, ToldCallables* told) {
   report.end_reason = end_reason_;
   if (!doubt_.empty() && (at_stop_ || log_.calls_total() > 0)) report.receivers = kOtherReceivers;
   const bool plain = !in_full && end_ == PickleEnd::kStop && trailing_bytes() == 0;
+  report.told_before = told_before_;
   if (plain && !log_.has_findings()) return report;
-  if (plain && told != nullptr && !told->add(log_.findings())) {
-    report.findings = log_.take_findings();
-    return report;
-  }
+  if (told_ != nullptr) told_->add(log_.findings());
   write_texts();
   report.indicators = std::move(indicators_);
   std::string last_line;
@@ -130,7 +128,7 @@ void PickleMachine::follow_nested(PickleReport& report) {
     inner_->begin(load.pickle.size());
     inner_->feed(as_bytes(load.pickle));
     inner_->finish();
-    PickleReport within = inner_->own_report(true, nullptr);
+    PickleReport within = inner_->own_report(true);
     // A path, a name: what is handed to a loader need not be a pickle.
     if (within.globals.empty() && !inner_->is_loadable()) continue;
     report.nested = std::max(report.nested, load.depth);

@@ -11,7 +11,7 @@ namespace pickletap {
 
 namespace {
 
-constexpr uint64_t kMinBytes = 8192;    // more than the longest record
+constexpr uint64_t kMinBytes = 8192;  // more than the longest record
 constexpr uint64_t kDecodedShare = 8;
 constexpr uint64_t kFirstBytes = 1024;  // grows as it is used: most pickles are small, and many may be open
 constexpr uint64_t kKeepBytes = 65536;  // a larger ring is given back between pickles

@@ -130,7 +130,7 @@ void PythonMp::body(Direction from, ByteSpan bytes) {
   }
   if (s.body_offset == 0 && can_begin_pickle(bytes[0])) {
     s.machine = context_.machines.acquire();
-    s.machine->begin(s.frame.length);
+    s.machine->begin(s.frame.length, context_.every_frame ? nullptr : &told_);
   }
   s.body_offset += bytes.size();
   if (s.machine) s.machine->feed(bytes);
@@ -250,7 +250,7 @@ void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& s
   Stream& s = stream(from);
   PickleSeen seen{s.frame, never_loaded, {}, {}};
   if (auto request = manager_request(*s.machine)) seen.manager = std::move(*request);
-  seen.report = s.machine->report(context_.every_frame, &told_);
+  seen.report = s.machine->report(context_.every_frame);
   const PickleReport& report = seen.report;
   const bool stopped = report.end == PickleEnd::kStop;
   // What the tap lost is no fault of the sender's.
@@ -264,7 +264,8 @@ void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& s
   const auto& findings = seen.report.findings;
   const bool only_unknown =
       std::all_of(findings.begin(), findings.end(), [](const auto& f) { return f.rule == PickleRule::kUnknownCall; });
-  ++context_.counters.pickles[findings.empty() ? 0 : only_unknown ? 1 : 2];
+  const bool harmless = findings.empty() && seen.report.told_before == 0;
+  ++context_.counters.pickles[harmless ? 0 : only_unknown ? 1 : 2];
   emit(from, std::move(seen), sink);
 }
 

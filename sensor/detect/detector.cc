@@ -217,6 +217,7 @@ void Detector::on_pickle(const RecordHead& head, const Observation& observation,
       break;
     }
   }
+  counters_.suppressed[rule_index(rule_name(PickleRule::kUnknownCall))] += seen.report.told_before;
   // What the server said and the tap missed may have been a challenge. (One byte is a FIN's.)
   const bool server_unseen = head.flow.unseen_bytes[index_of(Direction::kToClient)] > 1;
   if (head.auth == AuthState::kNone && !notes.look_alike && !notes.exposure_told && !server_unseen) {

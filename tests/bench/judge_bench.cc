@@ -104,12 +104,12 @@ Judged judge(PickleMachinePool& machines, const Input& in, size_t piece) {
   ToldCallables told;
   for (const ByteSpan pickle : in.pickles) {
     auto machine = machines.acquire();
-    machine->begin(pickle.size());
+    machine->begin(pickle.size(), &told);
     for (size_t at = 0; at < pickle.size(); at += piece) {
       machine->feed(pickle.subspan(at, std::min(piece, pickle.size() - at)));
     }
     machine->finish();
-    const PickleReport report = machine->report(false, &told);
+    const PickleReport report = machine->report(false);
     sum.ops += machine->ops();
     sum.stopped += machine->stopped() ? 1U : 0U;
     sum.findings += report.findings.size();

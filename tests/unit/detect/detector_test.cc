@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -192,6 +193,18 @@ TEST_F(DetectorTest, TellsAnUnknownCallableOncePerListener) {
   }
   detector.put(FlowOf(3, 50001).auth(AuthState::kMutual, true).fact(Direction::kToServer, seen));
   EXPECT_EQ(written.alerts.size(), 2U);
+  const auto suppressed = [&] {
+    const auto& counts = detector.counters().suppressed;
+    return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+  };
+  EXPECT_EQ(suppressed(), 1U);
+
+  // Those that the flow was told of, and that are not found again, count as well.
+  PickleSeen again;
+  again.report.told_before = 3;
+  detector.put(FlowOf(1).auth(AuthState::kMutual, true).fact(Direction::kToServer, again));
+  EXPECT_EQ(written.alerts.size(), 2U);
+  EXPECT_EQ(suppressed(), 4U);
 }
 
 TEST_F(DetectorTest, BlamesARefusedKeyOnTheSideThatGaveTheAnswer) {

@@ -61,6 +61,46 @@ TEST(PythonMp, CountsPicklesByVerdict) {
   EXPECT_EQ(talk.counters.pickles[2], 1U);
 }
 
+TEST(PythonMp, TellsOfAnUnknownCallableOnceAFlow) {
+  const auto calls = [](const std::string& name) {
+    return frame(
+        "\x80\x02"
+        "capp\n" +
+        name + "\n)R.");
+  };
+  const auto task = [](const std::string& name) {
+    return frame(
+        "\x80\x02(K\x01K\x02"
+        "capp\n" +
+        name + "\n)}t.");
+  };
+  Conversation talk;
+  talk.client(calls("Cls") + calls("Cls") + calls("Other") + task("run") + task("run"));
+  talk.server(calls("Other"));
+  std::vector<std::string> told;
+  unsigned told_before = 0;
+  for (const Observation& o : talk.observations) {
+    const auto* seen = std::get_if<PickleSeen>(&o.fact);
+    if (seen == nullptr) continue;
+    for (const PickleFinding& finding : seen->report.findings) told.push_back(finding.callable);
+    told_before += seen->report.told_before;
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"app.Cls", "app.Other", "app.run"}));
+  EXPECT_EQ(told_before, 3U);
+  EXPECT_EQ(talk.counters.pickles[1], 6U);
+
+  // Whatever else such a pickle does is told as ever.
+  talk.client(
+      frame("\x80\x02"
+            "capp\nCls\n)R0cos\nsystem\nX\x02\0\0\0id\x85R."s));
+  EXPECT_TRUE(talk.has("pickle.code-execution")) << talk.all();
+
+  // With every pickle in full, each is told by itself.
+  Conversation full(true, true);
+  full.client(calls("Cls") + calls("Cls"));
+  EXPECT_EQ(full.count("pickle.unknown-call"), 2U) << full.all();
+}
+
 TEST(PythonMp, WithoutAChallengeTheServersFirstWordSettlesIt) {
   Conversation talk;
   talk.client(frame(truth::harmless()));
