@@ -63,12 +63,12 @@ size_t CallLog::hash_of(std::string_view module, std::string_view name) {
   return std::hash<std::string_view>{}(module)*31 + std::hash<std::string_view>{}(name);
 }
 
-size_t CallLog::slot_of(size_t hash, std::string_view module, std::string_view name) const {
+size_t CallLog::slot_of(size_t hash, std::string_view module, std::string_view name, bool derived) const {
   for (size_t probe = 0; probe < kSlots; ++probe) {
     const size_t slot = (hash + probe) % kSlots;
     if (slots_[slot] == 0) return slot;
     const KnownCallable& known = callables_[slots_[slot] - 1U];
-    if (known.name == name && known.module == module) return slot;
+    if (known.name == name && known.module == module && known.derived == derived) return slot;
   }
   return 0;  // not reached: the table is never full
 }
@@ -131,16 +131,19 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
 Value CallLog::resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived) {
   if (slots_.empty()) slots_.resize(kSlots);
   const size_t hash = hash_of(module, name);
-  const size_t slot = slot_of(hash, module, name);
+  const size_t slot = slot_of(hash, module, name, derived);
   if (slots_[slot] != 0) return Value(ValueKind::kGlobal, slots_[slot] - 1U);
   return intern(module, name, offset, judge(hash, module, name), derived, slot);
 }
 
 Value CallLog::resolve_as(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement) {
   if (slots_.empty()) slots_.resize(kSlots);
-  const size_t slot = slot_of(hash_of(module, name), module, name);
-  if (slots_[slot] != 0) return Value(ValueKind::kGlobal, slots_[slot] - 1U);
-  return intern(module, name, offset, judgement, false, slot);
+  const size_t slot = slot_of(hash_of(module, name), module, name, false);
+  const uint16_t known = slots_[slot];
+  if (known == 0) return intern(module, name, offset, judgement, false, slot);
+  // A pickle may have fetched something of that very name before: the worse of the two stands.
+  if (judgement.cls == CallableClass::kDangerous) callables_[known - 1U].judgement = judgement;
+  return Value(ValueKind::kGlobal, known - 1U);
 }
 
 bool CallLog::has_room(const CallVerdict& verdict) const {
@@ -337,7 +340,7 @@ void CallLog::fill(PickleReport& report, const std::string& last_line) const {
   report.findings = findings_;
   report.truncated = truncated_;
   for (const KnownCallable& known : callables_) {
-    if (known.derived || known.name.empty()) continue;
+    if (known.derived || (known.module.empty() && known.name.empty())) continue;
     if (report.globals.size() >= PickleReport::kMaxGlobals) {
       report.truncated = true;
       break;

@@ -65,7 +65,8 @@ class CallLog {
            !nested_loads_.empty();
   }
 
-  /// The callable of this name; judged when first seen. Value::kGlobal.
+  /// The callable of this name; judged when first seen. One that is `derived` is another: fetching by name imports.
+  /// Value::kGlobal.
   Value resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived);
   /// A callable with a judgement of its own: a name that could not be followed, an extension code.
   Value resolve_as(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement);
@@ -152,7 +153,7 @@ class CallLog {
                bool derived, size_t slot);
   void take_slot(size_t slot);
   static size_t hash_of(std::string_view module, std::string_view name);
-  size_t slot_of(size_t hash, std::string_view module, std::string_view name) const;
+  size_t slot_of(size_t hash, std::string_view module, std::string_view name, bool derived) const;
   const Judgement& judge(size_t hash, std::string_view module, std::string_view name);
 
   const Policy* policy_ = nullptr;
