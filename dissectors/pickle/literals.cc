@@ -1,6 +1,7 @@
 #include "dissectors/pickle/literals.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 namespace pickletap {
@@ -53,15 +54,48 @@ void append_utf8(std::string& out, uint32_t code_point) {
 
 namespace {
 
+void set(std::string_view* trouble, std::string_view why) {
+  if (trouble != nullptr) *trouble = why;
+}
+
+void strip_left(std::string_view& text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+}
+void strip_right(std::string_view& text) {
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+}
+/// Takes a sign off; true for a minus.
+bool take_sign(std::string_view& text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  return negative;
+}
+
+/// Digits below `base`; an underscore may stand between two.
+bool is_digit_run(std::string_view text, int base) {
+  bool after_digit = false;
+  for (const char c : text) {
+    const int digit = hex_value(c);
+    if (c == '_' ? !after_digit : digit < 0 || digit >= base) return false;
+    after_digit = c != '_';
+  }
+  return after_digit;
+}
+
+int base_of(char prefix) {
+  const char kind = static_cast<char>(prefix | 0x20);
+  return kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 0;
+}
+
 /// The digits of a C or Python integer without its sign; `base` 0 reads the prefixes 0x, 0o, 0b and 0.
 std::optional<Value> parse_digits(std::string_view digits, int64_t base, bool negative) {
   if (digits.empty() || !is_digit(digits.front())) return std::nullopt;
   if (base == 0) {
     base = 10;
     if (digits.size() > 1 && digits[0] == '0') {
-      const char kind = static_cast<char>(digits[1] | 0x20);
-      base = kind == 'x' ? 16 : kind == 'b' ? 2 : 8;
-      digits.remove_prefix(kind == 'x' || kind == 'b' || kind == 'o' ? 2 : 1);
+      const int prefix = base_of(digits[1]);
+      base = prefix == 0 ? 8 : prefix;
+      digits.remove_prefix(prefix == 0 ? 1 : 2);
     }
   }
   int64_t value = 0;
@@ -75,24 +109,61 @@ std::optional<Value> parse_digits(std::string_view digits, int64_t base, bool ne
   return Value::integer(negative ? -value : value);
 }
 
+/// What some Python may take for a number: 2.7 has an L at the end, and blanks behind the sign.
 std::optional<Value> parse_number(std::string_view line, int64_t base) {
-  while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
-  while (!line.empty() && (is_space(line.back()) || line.back() == 'L')) line.remove_suffix(1);
-  const bool negative = !line.empty() && line.front() == '-';
-  if (!line.empty() && (line.front() == '-' || line.front() == '+')) line.remove_prefix(1);
-  return parse_digits(line, base, negative);
+  const auto is_mark = [&](char c) { return c == 'L' || (c == 'l' && base == 0); };
+  strip_left(line);
+  while (!line.empty() && (is_space(line.back()) || is_mark(line.back()))) line.remove_suffix(1);
+  const bool negative = take_sign(line);
+  strip_left(line);
+  const auto value = parse_digits(line, base, negative);
+  return value || base != 0 ? value : parse_digits(line, 10, negative);  // int("08") of 2.7 Lib/pickle.py
+}
+
+/// Does strtol(line, &end, 0) take all of it as octal? (All else that it takes the next one takes as well.)
+bool is_octal_to_strtol(std::string_view line) {
+  static constexpr size_t kMostDigits = 21;
+  if (line.empty()) return true;  // end and begin are one
+  strip_left(line);
+  take_sign(line);
+  const size_t zeros = std::min(line.find_first_not_of('0'), line.size());
+  return zeros > 0 && line.size() - zeros <= kMostDigits &&
+         line.find_first_not_of("01234567") == std::string_view::npos;
+}
+
+/// PyLong_FromString(line, NULL, 0) of Python 3.
+bool is_python3_integer(std::string_view line) {
+  strip_left(line);
+  strip_right(line);
+  take_sign(line);
+  if (const int base = line.size() > 2 && line[0] == '0' ? base_of(line[1]) : 0; base != 0) {
+    line.remove_prefix(line[2] == '_' ? 3 : 2);
+    return is_digit_run(line, base);
+  }
+  return is_digit_run(line, 10) && (!line.starts_with('0') || line.find_first_not_of("0_") == std::string_view::npos);
 }
 
 }  // namespace
 
-std::optional<Value> parse_integer_line(std::string_view line, bool is_int_opcode) {
-  if (is_int_opcode && (line == "00" || line == "01")) return Value::boolean(line == "01");
-  // strtol stops at a NUL and the unpickler is content with that: `I5\0junk` is 5, and `I\0` is 0.
-  if (is_int_opcode && line.starts_with('\0')) return Value::integer(0);
-  return parse_number(line.substr(0, line.find('\0')), 0);
+std::optional<Value> parse_integer_line(std::string_view line, bool is_int_opcode, std::string_view* trouble) {
+  // C strings end at a NUL and the unpickler is content with that: `I5\0junk` is 5, and `I\0` is 0.
+  const std::string_view text = line.substr(0, line.find('\0'));
+  const std::string_view long_text =
+      !is_int_opcode && text == line && line.ends_with('L') ? line.substr(0, line.size() - 1) : text;
+  const bool is_nothing = text.empty() && !line.empty() && is_int_opcode;
+  const bool usual = (is_int_opcode && !line.empty() && is_octal_to_strtol(text)) || is_python3_integer(long_text);
+  if (!usual) set(trouble, "could not convert string to int");
+  const auto value = is_nothing ? Value::integer(0) : parse_number(text, 0);
+  // `I00` and `I01`, and whatever else strtol reads as 0 or 1 in two characters.
+  const bool is_bool = is_int_opcode && usual && line.size() == 2 && !text.ends_with(' ') && value &&
+                       value->is(ValueKind::kInt) && (value->as_integer() == 0 || value->as_integer() == 1);
+  return is_bool ? Value::boolean(value->as_integer() == 1) : value;
 }
 
 Value integer_from_bytes(const uint8_t* bytes, uint64_t length) {
+  // Bytes that only repeat the sign say nothing.
+  const auto repeats_sign = [&](uint64_t at) { return bytes[at] == ((bytes[at - 1] & 0x80) != 0 ? 0xff : 0x00); };
+  while (length > 7 && repeats_sign(length - 1)) --length;
   if (length > 7) return Value(ValueKind::kBigInt);
   uint64_t value = 0;
   for (uint64_t i = length; i-- > 0;) value = value << 8 | bytes[i];
@@ -101,14 +172,58 @@ Value integer_from_bytes(const uint8_t* bytes, uint64_t length) {
   return Value::integer(static_cast<int64_t>(value));
 }
 
-std::optional<Value> parse_float_line(std::string_view line) {
-  line = line.substr(0, line.find('\0'));
-  while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
-  if (line.empty()) return std::nullopt;
-  const std::string text(line);  // for the NUL behind it
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (end == text.c_str()) return std::nullopt;
+namespace {
+
+/// PyOS_string_to_double takes all of it.
+bool is_float(std::string_view text) {
+  take_sign(text);
+  const auto is_word = [&](std::string_view word) {
+    return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                      [](char a, char b) { return (a | 0x20) == b; });
+  };
+  if (is_word("inf") || is_word("infinity") || is_word("nan")) return true;
+  const auto take_digits = [&] {
+    const size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(count);
+    return count;
+  };
+  size_t digits = take_digits();
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    digits += take_digits();
+  }
+  if (digits == 0) return false;
+  if (text.empty() || (text.front() | 0x20) != 'e') return text.empty();
+  text.remove_prefix(1);
+  take_sign(text);
+  return take_digits() > 0 && text.empty();
+}
+
+/// Without the underscores between digits, as float() of Python 3.6 and later takes them.
+std::string without_underscores(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool between = i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1]);
+    if (text[i] != '_' || !between) out.push_back(text[i]);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::optional<Value> parse_float_line(std::string_view line, std::string_view* trouble) {
+  std::string text(line.substr(0, line.find('\0')));
+  if (!is_float(text)) {
+    set(trouble, "could not convert string to float");
+    if (text.size() < line.size()) return std::nullopt;
+    // Lib/pickle.py: float(line).
+    strip_left(line);
+    strip_right(line);
+    text = without_underscores(line);
+    if (!is_float(text)) return std::nullopt;
+  }
+  const double value = std::strtod(text.c_str(), nullptr);
+  if (std::isinf(value) && text.find_first_of("0123456789") != std::string::npos) set(trouble, "value too large to convert to float");
   return Value::real(value);
 }
 
@@ -118,20 +233,28 @@ std::optional<uint64_t> parse_memo_index(std::string_view line) {
   return static_cast<uint64_t>(value->as_integer());
 }
 
-std::optional<std::string> unquote_string_line(std::string_view line) {
-  // Python 2.7 strips what is no greater than a blank as a signed char.
-  while (!line.empty() && static_cast<signed char>(line.back()) <= ' ') line.remove_suffix(1);
-  while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
+std::optional<std::string> unquote_string_line(std::string_view line, std::string_view* trouble) {
+  static constexpr std::string_view kNotQuoted = "the STRING opcode argument must be quoted";
+  // Python 2.7 in C strips what is no greater than a blank as a signed char.
+  while (!line.empty() && static_cast<signed char>(line.back()) <= ' ') {
+    line.remove_suffix(1);
+    set(trouble, kNotQuoted);
+  }
   if (line.size() < 2 || line.front() != line.back() || (line.front() != '\'' && line.front() != '"')) {
+    set(trouble, kNotQuoted);
     return std::nullopt;
   }
   const std::string_view body = line.substr(1, line.size() - 2);
   std::string out;
   out.reserve(body.size());
   for (size_t i = 0; i < body.size(); ++i) {
-    if (body[i] != '\\' || i + 1 == body.size()) {
+    if (body[i] != '\\') {
       out.push_back(body[i]);
       continue;
+    }
+    if (i + 1 == body.size()) {
+      set(trouble, "Trailing \\ in string");
+      return std::nullopt;
     }
     const char escape = body[++i];
     switch (escape) {
@@ -149,8 +272,10 @@ std::optional<std::string> unquote_string_line(std::string_view line) {
         if (const auto value = hex_number(body, i + 1, 2)) {
           out.push_back(static_cast<char>(*value));
           i += 2;
+          break;
         }
-        break;
+        set(trouble, "invalid \\x escape");
+        return std::nullopt;
       case '0':
       case '1':
       case '2':

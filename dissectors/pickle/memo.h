@@ -37,6 +37,12 @@ class PickleMemo {
     direct_[index] = value;
     high_ = std::max(high_, index + 1);
   }
+  /// A put whose index is not known: from now on any entry may be another.
+  void lose_track() {
+    unreliable_ = true;
+    is_plain_ = false;
+    ++used_;
+  }
   /// MEMOIZE: at the number of entries there are.
   void memoize(Value value);
   /// kOmitted when no such entry was put.

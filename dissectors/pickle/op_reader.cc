@@ -99,8 +99,10 @@ OpReader::Result OpReader::start(ByteSpan& in, Op& op) {
 }
 
 bool OpReader::finish(Op& op) {
-  if (state_ != State::kSecondLine || second_.empty()) return false;
-  second_.pop_back();
+  const bool in_first = state_ == State::kFirstLine && pending_.info->shape == ArgShape::kTwoLines;
+  if (!in_first && state_ != State::kSecondLine) return false;
+  std::vector<uint8_t>& line = in_first ? first_ : second_;
+  if (!line.empty()) line.pop_back();
   op = pending_;
   op.text = first_;
   op.second = second_;

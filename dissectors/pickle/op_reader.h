@@ -36,8 +36,8 @@ class OpReader {
   void reset();
   /// Takes bytes off the front of `in` until one opcode is complete.
   Result next(ByteSpan& in, Op& op);
-  /// There are no more bytes. True, with `op`, when only the newline of a name is missing: Python 2.7 and the pure Python
-  /// unpickler take the line without its last byte (2.7 Modules/cPickle.c load_inst, 3.13 Lib/pickle.py load_inst).
+  /// There are no more bytes. True, with `op`, when they end in a name: Python 2.7 and the pure Python unpickler take the
+  /// line without its last byte, and the next one as empty (2.7 Modules/cPickle.c load_inst, 3.13 Lib/pickle.py load_inst).
   bool finish(Op& op);
   /// Is the next byte an opcode?
   bool at_opcode() const { return state_ == State::kOpcode; }

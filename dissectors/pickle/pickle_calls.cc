@@ -37,7 +37,7 @@ bool runs_init(Opcode code, Value args) {
 
 void PickleMachine::step_call(const Op& op) {
   switch (op.info->code) {
-    case Opcode::kGlobal: return fetch(as_text(op.text), as_text(op.second), op.offset);
+    case Opcode::kGlobal: return fetch(op);
     case Opcode::kStackGlobal: return stack_global(op.offset);
     case Opcode::kExt1:
     case Opcode::kExt2:
@@ -76,15 +76,26 @@ void PickleMachine::step_call(const Op& op) {
     }
     default: {  // INST
       size_t start = 0;
+      if (!has_mark()) fetch(op);  // Lib/pickle.py imports first
       if (!pop_mark(start)) return;
       const Value args = container_above(ValueKind::kTuple, start);
       stack_.resize(start);
-      fetch(as_text(op.text), as_text(op.second), op.offset);
+      fetch(op);
       if (ended_) return;
       const Value callee = pop();
       return call(callee, args, op);
     }
   }
+}
+
+/// By the two lines of GLOBAL and INST. A line that is not kept whole may name anything.
+void PickleMachine::fetch(const Op& op) {
+  const std::string_view module = as_text(op.text), name = as_text(op.second);
+  if (module.empty() || name.empty()) doubt("pickle data was truncated");
+  if (!op.cut) return fetch(module, name, op.offset);
+  const auto known = [](std::string_view line) { return line.size() < OpReader::kMaxText ? line : kUnknownName; };
+  push(log_.resolve_as(known(module), known(name), op.offset,
+                       {CallableClass::kDangerous, nullptr, &policy_.unresolved()}));
 }
 
 // find_class: protocols below 3 map the names of Python 2.

@@ -188,7 +188,7 @@ void PickleMachine::step(const Op& op) {
     case Opcode::kBinInt2: return push(Value::integer(static_cast<int64_t>(op.number)));
     case Opcode::kLong1:
     case Opcode::kLong4: {
-      const Value value = integer_from_bytes(op.text.data(), op.number);
+      const Value value = op.cut ? Value(ValueKind::kBigInt) : integer_from_bytes(op.text.data(), op.number);
       if (!value.is(ValueKind::kBigInt)) return push(value);
       const HashCost cost = HashCost::of_integer_bytes(op.text.data(), op.text.size(), op.number);
       store_.note_heavy_hash();
@@ -196,18 +196,18 @@ void PickleMachine::step(const Op& op) {
     }
     case Opcode::kInt:
     case Opcode::kLong: {
-      const auto value = parse_integer_line(as_text(op.text), op.info->code == Opcode::kInt);
+      std::string_view trouble;
+      const auto value = parse_integer_line(as_text(op.text), op.info->code == Opcode::kInt, &trouble);
       if (op.line_bytes > kManyDigits && is_decimal(as_text(op.text))) watch_.digits(op.line_bytes, op.offset);
       if (!is_usual_integer(as_text(op.text), op.info->code == Opcode::kInt)) {
         log_.signs().note(OddSign::kNumberSpelling, op.offset);
       }
-      if (!value) return refuse("could not convert string to int");
-      return push(*value);
+      return push_number(value, trouble, op);
     }
     case Opcode::kFloat: {
-      const auto value = parse_float_line(as_text(op.text));
-      if (!value) return refuse("could not convert string to float");
-      return push(*value);
+      std::string_view trouble;
+      const auto value = parse_float_line(as_text(op.text), &trouble);
+      return push_number(value, trouble, op);
     }
     case Opcode::kBinFloat: return push(Value::real(std::bit_cast<double>(__builtin_bswap64(op.number))));
 
@@ -289,60 +289,6 @@ void PickleMachine::step_stack(const Op& op) {
       if (need(1)) memo_.memoize(top());
       return;
     default: return memo_by_text(op);
-  }
-}
-
-void PickleMachine::step_container(const Op& op) {
-  switch (op.info->code) {
-    case Opcode::kEmptyTuple: return push(Value(ValueKind::kEmptyTuple));
-    case Opcode::kEmptyList: return push(store_.add_container(ValueKind::kList, {}));
-    case Opcode::kEmptyDict: return push(store_.add_container(ValueKind::kDict, {}));
-    case Opcode::kEmptySet: return push(store_.add_container(ValueKind::kSet, {}));
-    case Opcode::kTuple: return replace_from_mark(ValueKind::kTuple, op.offset);
-    case Opcode::kList: return replace_from_mark(ValueKind::kList, op.offset);
-    case Opcode::kDict: return replace_from_mark(ValueKind::kDict, op.offset);
-    case Opcode::kFrozenSet: return replace_from_mark(ValueKind::kFrozenSet, op.offset);
-    case Opcode::kTuple1:
-    case Opcode::kTuple2:
-    case Opcode::kTuple3: {
-      const size_t count = static_cast<size_t>(op.info->code) - static_cast<size_t>(Opcode::kTuple1) + 1;
-      if (!need(count)) return;
-      std::array<Value, 3> items;
-      for (size_t i = count; i-- > 0;) items[i] = pop();
-      const Value made = store_.add_container(ValueKind::kTuple, {items.data(), count});
-      note_made(made, op.offset);
-      return push(made);
-    }
-    case Opcode::kAppend: {
-      if (!need(2)) return;
-      const Value item = pop();
-      store_.extend(top(), {&item, 1});
-      return note_write(top(), op);
-    }
-    case Opcode::kSetItem: {
-      if (!need(3)) return;
-      std::array<Value, 2> pair;
-      pair[1] = pop();
-      pair[0] = pop();
-      note_keys(pair, 2, op.offset);
-      store_.extend(top(), pair);
-      note_attributes(top(), pair);
-      return note_write(top(), op);
-    }
-    default: {  // APPENDS, SETITEMS, ADDITEMS
-      size_t start = 0;
-      if (!pop_mark(start)) return;
-      if (start == 0) return refuse("unexpected MARK");
-      if (start <= fence()) doubt("unexpected MARK");
-      const Value target = at(start - 1);
-      store_.extend(target, above(start));
-      if (op.info->code != Opcode::kAppends) {
-        note_keys(above(start), op.info->code == Opcode::kSetItems ? 2 : 1, op.offset);
-      }
-      if (op.info->code == Opcode::kSetItems) note_attributes(target, above(start));
-      stack_.resize(start);
-      return note_write(target, op);
-    }
   }
 }
 

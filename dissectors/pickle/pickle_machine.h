@@ -105,6 +105,11 @@ class PickleMachine {
   std::span<const Value> above(size_t start) const { return {stack_.begin() + start, stack_.end()}; }
   Value container_above(ValueKind kind, size_t start);
   void replace_from_mark(ValueKind kind, uint64_t offset);
+  bool has_mark() const { return !marks_.empty() || marks_let_go_ > 0; }
+
+  // containers
+  void append(Value target, std::span<const Value> items);
+  void set_items(Value target, std::span<const Value> pairs);
 
   // what it costs, what it hides
   void note_announced();
@@ -121,8 +126,10 @@ class PickleMachine {
   // text
   void push_text(ValueKind kind, const Op& op);
   void push_line_text(const Op& op);
+  void push_number(std::optional<Value> value, std::string_view trouble, const Op& op);
 
   // names and calls
+  void fetch(const Op& op);
   void fetch(std::string_view module, std::string_view name, uint64_t offset);
   void stack_global(uint64_t offset);
   void call(Value callee, Value args, const Op& op);

@@ -1,4 +1,4 @@
-// The part of PickleMachine that keeps: its stack with MARKs, its memo, its texts.
+// The part of PickleMachine that keeps: its stack with MARKs, its containers, its memo, its texts.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -14,6 +14,30 @@ namespace {
 constexpr uint64_t kFirstFarIndex = 4096;
 constexpr uint64_t kEndless = uint64_t{1} << 54;
 constexpr size_t kKeepAboveMark = ValueStore::kMaxItems;
+
+bool omits(std::span<const Value> values) {
+  return std::any_of(values.begin(), values.end(), [](Value value) { return value.is(ValueKind::kOmitted); });
+}
+
+bool is_small_integer(Value value) { return value.is(ValueKind::kInt) || value.is(ValueKind::kBool); }
+
+/// May this be an index of a sequence? What a call returned, or what was let go, may be a number.
+bool may_be_index(Value value) {
+  return is_small_integer(value) || value.is(ValueKind::kBigInt) || value.is(ValueKind::kForgotten) ||
+         may_be_callable(value);
+}
+
+std::optional<int64_t> known_index(Value value) {
+  return is_small_integer(value) ? std::optional(value.as_integer()) : std::nullopt;
+}
+
+std::optional<uint8_t> known_byte(Value value) {
+  const bool is_byte = is_small_integer(value) && value.as_integer() >= 0 && value.as_integer() <= 0xff;
+  return is_byte ? std::optional(static_cast<uint8_t>(value.as_integer())) : std::nullopt;
+}
+
+/// The rest of the line may change everything: it is blanks so far, or digits.
+bool is_half_a_number(const Op& op) { return op.cut && as_text(op.text).find('\0') == std::string_view::npos; }
 
 }  // namespace
 
@@ -142,8 +166,7 @@ Value PickleMachine::container_above(ValueKind kind, size_t start) {
 void PickleMachine::replace_from_mark(ValueKind kind, uint64_t offset) {
   size_t start = 0;
   if (!pop_mark(start)) return;
-  if (kind == ValueKind::kDict && (stack_.size() - start) % 2 != 0 &&
-      std::none_of(stack_.begin() + start, stack_.end(), [](Value v) { return v.is(ValueKind::kOmitted); })) {
+  if (kind == ValueKind::kDict && (stack_.size() - start) % 2 != 0 && !omits(above(start))) {
     doubt("odd number of items for DICT");
   }
   const Value made = container_above(kind, start);
@@ -153,6 +176,97 @@ void PickleMachine::replace_from_mark(ValueKind kind, uint64_t offset) {
   if (kind == ValueKind::kDict) note_attributes(made, above(start));
   stack_.resize(start);
   push(made);
+}
+
+// ---- containers
+
+void PickleMachine::step_container(const Op& op) {
+  switch (op.info->code) {
+    case Opcode::kEmptyTuple: return push(Value(ValueKind::kEmptyTuple));
+    case Opcode::kEmptyList: return push(store_.add_container(ValueKind::kList, {}));
+    case Opcode::kEmptyDict: return push(store_.add_container(ValueKind::kDict, {}));
+    case Opcode::kEmptySet: return push(store_.add_container(ValueKind::kSet, {}));
+    case Opcode::kTuple: return replace_from_mark(ValueKind::kTuple, op.offset);
+    case Opcode::kList: return replace_from_mark(ValueKind::kList, op.offset);
+    case Opcode::kDict: return replace_from_mark(ValueKind::kDict, op.offset);
+    case Opcode::kFrozenSet: return replace_from_mark(ValueKind::kFrozenSet, op.offset);
+    case Opcode::kTuple1:
+    case Opcode::kTuple2:
+    case Opcode::kTuple3: {
+      const size_t count = static_cast<size_t>(op.info->code) - static_cast<size_t>(Opcode::kTuple1) + 1;
+      if (!need(count)) return;
+      std::array<Value, 3> items;
+      for (size_t i = count; i-- > 0;) items[i] = pop();
+      const Value made = store_.add_container(ValueKind::kTuple, {items.data(), count});
+      note_made(made, op.offset);
+      return push(made);
+    }
+    case Opcode::kAppend: {
+      if (!need(2)) return;
+      const Value item = pop();
+      append(top(), {&item, 1});
+      return note_write(top(), op);
+    }
+    case Opcode::kSetItem: {
+      if (!need(3)) return;
+      std::array<Value, 2> pair;
+      pair[1] = pop();
+      pair[0] = pop();
+      note_keys(pair, 2, op.offset);
+      set_items(top(), pair);
+      note_attributes(top(), pair);
+      return note_write(top(), op);
+    }
+    default: {  // APPENDS, SETITEMS, ADDITEMS
+      size_t start = 0;
+      if (!pop_mark(start)) return;
+      if (start == 0) return refuse("unexpected MARK");
+      if (start <= fence()) doubt("unexpected MARK");
+      const Value target = at(start - 1);
+      if (op.info->code == Opcode::kAppends) append(target, above(start));
+      if (op.info->code == Opcode::kAddItems) store_.extend(target, above(start));
+      if (op.info->code == Opcode::kSetItems) set_items(target, above(start));
+      if (op.info->code != Opcode::kAppends) {
+        note_keys(above(start), op.info->code == Opcode::kSetItems ? 2 : 1, op.offset);
+      }
+      if (op.info->code == Opcode::kSetItems) note_attributes(target, above(start));
+      // Lib/pickle.py raises behind the last pair.
+      const bool is_odd = op.info->code == Opcode::kSetItems && above(start).size() % 2 != 0 && !omits(above(start));
+      stack_.resize(start);
+      note_write(target, op);
+      if (is_odd) refuse("odd number of items for SETITEMS");
+    }
+  }
+}
+
+void PickleMachine::append(Value target, std::span<const Value> items) {
+  if (!target.is(ValueKind::kByteArray)) return store_.extend(target, items);
+  for (const Value item : items) store_.texts().write(target, TextLog::kEnd, known_byte(item));
+}
+
+/// target[key] = value: a dict, a list or a bytearray.
+void PickleMachine::set_items(Value target, std::span<const Value> pairs) {
+  const bool is_list = target.is(ValueKind::kList);
+  if (!is_list && !target.is(ValueKind::kByteArray)) return store_.extend(target, pairs);
+  if (omits(pairs)) return is_list ? store_.set_item(target, {}, {}) : store_.texts().lose(target);
+  for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
+    if (!may_be_index(pairs[i])) return;  // TypeError
+    auto index = known_index(pairs[i]);
+    if (is_list) {
+      store_.set_item(target, index, pairs[i + 1]);
+      continue;
+    }
+    const auto text = store_.text(target);
+    if (!index || !text) {
+      store_.texts().lose(target);
+      continue;
+    }
+    const auto size = static_cast<int64_t>(text->full_length);
+    if (*index < 0) *index += size;
+    if (*index >= 0 && *index < size) {
+      store_.texts().write(target, static_cast<uint64_t>(*index), known_byte(pairs[i + 1]));
+    }
+  }
 }
 
 // ---- memo
@@ -169,6 +283,12 @@ void PickleMachine::memo_get(uint64_t index) {
 }
 
 void PickleMachine::memo_by_text(const Op& op) {
+  if (is_half_a_number(op)) {
+    log_.signs().note(OddSign::kMemoSpelling, op.offset);
+    if (op.info->code == Opcode::kGet) return push(Value(ValueKind::kLost));
+    if (need(1)) memo_.lose_track();
+    return;
+  }
   const auto key = PickleMemo::parse_key(as_text(op.text));
   if (!key) return refuse("memo index is no number");
   if (!key->is_number) doubt("memo index is no number");
@@ -185,14 +305,28 @@ void PickleMachine::push_text(ValueKind kind, const Op& op) {
   push(text_in_chunk_ ? Value(kind, place) : store_.texts().put(kind, place, opcode, op.text, op.number));
 }
 
+/// A number written as text; `trouble` as in literals.h.
+void PickleMachine::push_number(std::optional<Value> value, std::string_view trouble, const Op& op) {
+  if (is_half_a_number(op)) {
+    const bool is_big = value && value->is(ValueKind::kBigInt);
+    return push(is_big ? *value : Value(ValueKind::kForgotten));
+  }
+  if (!value) return refuse(trouble);
+  if (!trouble.empty()) doubt(trouble);
+  push(*value);
+}
+
 void PickleMachine::push_line_text(const Op& op) {
   std::string text;
   if (op.info->code == Opcode::kString) {
-    auto unquoted = unquote_string_line(as_text(op.text));
-    if (!unquoted && op.cut) unquoted = std::string(as_text(op.text));  // its closing quote is beyond what is kept
-    if (!unquoted) {
-      refuse("the STRING opcode argument must be quoted");
-      return;
+    std::string_view trouble;
+    auto unquoted = unquote_string_line(as_text(op.text), &trouble);
+    if (op.cut) {  // its closing quote is beyond what is kept
+      if (!unquoted) unquoted = std::string(as_text(op.text));
+    } else if (!unquoted) {
+      return refuse(trouble);
+    } else if (!trouble.empty()) {
+      doubt(trouble);
     }
     text = std::move(*unquoted);
   } else {

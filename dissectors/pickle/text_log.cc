@@ -73,6 +73,14 @@ void TextLog::reset(uint32_t max_bytes) {
   now_ = decoded_end_ = chunk_place_ = 0;
   chunk_ = nullptr;
   if (!pinned_.empty()) pinned_.clear();
+  if (!written_.empty()) written_.clear();
+  more_written_ = false;
+}
+
+size_t TextLog::memory_bytes() const {
+  size_t bytes = window_.memory_bytes() + decoded_.memory_bytes();
+  for (const Written& row : written_) bytes += row.text.capacity();
+  return bytes;
 }
 
 void TextLog::close_chunk(const uint8_t* end) {
@@ -119,6 +127,12 @@ const uint8_t* TextLog::record_at(uint64_t payload) const {
 std::optional<TextLog::Text> TextLog::find(Value value) const {
   if (!is_text(value) && !is_bytes(value)) return std::nullopt;
   const uint64_t payload = value.payload();
+  if (value.is(ValueKind::kByteArray)) {
+    for (const Written& row : written_) {
+      if (row.payload == payload) return row.known ? std::optional(Text{row.text, row.full_length}) : std::nullopt;
+    }
+    if (more_written_) return std::nullopt;
+  }
   const uint8_t* record = record_at(payload);
   if (record == nullptr) {
     for (const auto& [where, name] : pinned_) {
@@ -135,6 +149,39 @@ std::optional<TextLog::Text> TextLog::find(Value value) const {
   const uint8_t width = kOpcodes[record[0]].width;
   const uint64_t length = little_endian(record + 1, width);
   return Text{view(record + 1 + width, std::min<uint64_t>(length, kMaxText)), length};
+}
+
+TextLog::Written* TextLog::written(Value bytearray) {
+  const uint64_t payload = bytearray.payload();
+  for (Written& row : written_) {
+    if (row.payload == payload) return &row;
+  }
+  if (written_.size() >= kMaxWritten) {
+    more_written_ = true;
+    return nullptr;
+  }
+  const auto now = find(bytearray);
+  Written row{payload, {}, now ? now->full_length : 0, now.has_value()};
+  row.text.reserve(kMaxText);
+  if (now) row.text = now->text;
+  written_.push_back(std::move(row));
+  return &written_.back();
+}
+
+void TextLog::write(Value bytearray, uint64_t index, std::optional<uint8_t> byte) {
+  Written* const row = written(bytearray);
+  if (row == nullptr) return;
+  row->known = row->known && byte.has_value();
+  if (!row->known) return;
+  if (index < row->text.size()) {
+    row->text[index] = static_cast<char>(*byte);
+  } else if (index == kEnd) {
+    if (row->full_length++ < kMaxText) row->text.push_back(static_cast<char>(*byte));
+  }
+}
+
+void TextLog::lose(Value bytearray) {
+  if (Written* const row = written(bytearray)) row->known = false;
 }
 
 void TextLog::pin(Value value) {

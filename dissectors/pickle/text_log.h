@@ -4,9 +4,11 @@
 //
 // Places are counted from the pickle's first byte, less what was left out of texts above kMaxText, so that a huge argument
 // takes no more of the window than a small one; they, and what is forgotten, do not depend on how the pickle is cut into
-// chunks. Texts that need decoding (STRING, UNICODE) stand in a small ring of their own. Names that were used are pinned.
+// chunks. Texts that need decoding (STRING, UNICODE) stand in a small ring of their own. Names that were used are pinned;
+// bytearrays that the pickle writes into are kept apart, and the content of the kMaxWritten + 1st is not known.
 //
-// Views are valid until the next `put`, `add`, `open_chunk` or `close_chunk`; the chunk must stay in place until then.
+// Views are valid until the next `put`, `add`, `write`, `open_chunk` or `close_chunk`; the chunk must stay in place until
+// then.
 #pragma once
 
 #include <cstdint>
@@ -44,9 +46,11 @@ class ByteRing {
 
 class TextLog {
  public:
-  static constexpr size_t kMaxText = 4096;                         ///< bytes kept of one text, as OpReader does
-  static constexpr uint32_t kMaxPinned = 256;                      ///< names pinned in one pickle
-  static constexpr size_t kSlackBytes = 2 * ByteRing::kMaxRecord;  ///< taken beyond the size asked for
+  static constexpr size_t kMaxText = 4096;     ///< bytes kept of one text, as OpReader does
+  static constexpr uint32_t kMaxPinned = 256;  ///< names pinned in one pickle
+  static constexpr size_t kMaxWritten = 4;     ///< bytearrays written into in one pickle
+  /// Taken beyond the size asked for.
+  static constexpr size_t kSlackBytes = 2 * ByteRing::kMaxRecord + kMaxWritten * (kMaxText + 1);
 
   /// Starts a new pickle. `max_bytes`: of the window, 8 KiB at least; the decoded texts have an eighth of it,
   /// 8 KiB at least.
@@ -79,12 +83,26 @@ class TextLog {
   /// Keeps this text for the rest of the pickle, even when the window forgets it.
   void pin(Value value);
 
-  size_t memory_bytes() const { return window_.memory_bytes() + decoded_.memory_bytes(); }
+  /// A bytearray's content changes: `byte` (nothing: an unknown one) goes to `index`, or to its end. An index that is out
+  /// of range changes nothing.
+  static constexpr uint64_t kEnd = UINT64_MAX;
+  void write(Value bytearray, uint64_t index, std::optional<uint8_t> byte);
+  /// It changes in a way that cannot be told.
+  void lose(Value bytearray);
+
+  size_t memory_bytes() const;
 
  private:
   static constexpr uint64_t kDecoded = uint64_t{1} << 55;  // of a payload: it stands in decoded_
   static constexpr size_t kDecodedHeader = 2 + 8;          // bytes kept, full length
 
+  struct Written {
+    uint64_t payload = 0;
+    std::string text;
+    uint64_t full_length = 0;
+    bool known = true;
+  };
+  Written* written(Value bytearray);
   const uint8_t* record_at(uint64_t payload) const;
 
   ByteRing window_, decoded_;
@@ -93,6 +111,8 @@ class TextLog {
   const uint8_t* chunk_ = nullptr;
   uint64_t chunk_place_ = 0;                              // of chunk_[0]
   std::vector<std::pair<uint64_t, std::string>> pinned_;  // payload → text
+  std::vector<Written> written_;
+  bool more_written_ = false;  // into others than these
 };
 
 }  // namespace pickletap

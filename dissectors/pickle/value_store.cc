@@ -165,6 +165,23 @@ void ValueStore::extend(Value container, std::span<const Value> items) {
   word(own) = std::bit_cast<uint64_t>(head);
 }
 
+void ValueStore::set_item(Value list, std::optional<int64_t> index, Value value) {
+  const uint64_t own = list.payload();
+  if (!list.is(ValueKind::kList) || !alive(own)) return;
+  const Head head = head_at(own);
+  const uint64_t first = word(own + 1);
+  // How many there are is sure only where all of them are kept.
+  if (index && *index < 0 && head.total == head.kept) {
+    *index += head.kept;
+    if (*index < 0) return;
+  }
+  if (index && *index >= 0) {
+    if (*index < head.kept) word(first + static_cast<uint64_t>(*index)) = std::bit_cast<uint64_t>(value);
+    return;
+  }
+  for (uint64_t i = 0; i < head.kept; ++i) word(first + i) = std::bit_cast<uint64_t>(Value(ValueKind::kLost));
+}
+
 std::optional<ValueStore::Items> ValueStore::items(Value container) const {
   if (container.is(ValueKind::kEmptyTuple)) return Items{};
   if (!is_container(container) || !alive(container.payload())) return std::nullopt;

@@ -75,6 +75,8 @@ class ValueStore {
   }
   /// Adds items to a list, dict or set; only the first kMaxItems are kept, the rest counted.
   void extend(Value container, std::span<const Value> items);
+  /// list[index] = value. Where it cannot be told which one that is, any of those that are kept may be something else now.
+  void set_item(Value list, std::optional<int64_t> index, Value value);
   struct Items {
     std::span<const Value> kept;
     uint64_t total = 0;
