@@ -1,15 +1,16 @@
 #include "dissectors/pickle/call_log.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
+
+#include "dissectors/pickle/keyed_hash.h"
 
 namespace pickletap {
 
 namespace {
 
 constexpr size_t kSlots = 4096;  // at most a quarter full
-constexpr size_t kJudgedNames = 64;
+constexpr size_t kJudgedNames = 256;
 constexpr size_t kMaxJudgedBytes = 256;   // of a name
 constexpr size_t kMaxHarmlessCalls = 24;  // of PickleReport::kMaxCalls
 constexpr size_t kMaxStatements = 128;
@@ -60,7 +61,7 @@ void CallLog::reset(const Policy& policy) {
 }
 
 size_t CallLog::hash_of(std::string_view module, std::string_view name) {
-  return std::hash<std::string_view>{}(module)*31 + std::hash<std::string_view>{}(name);
+  return KeyedHash::of(name, KeyedHash::of(module));
 }
 
 size_t CallLog::slot_of(size_t hash, std::string_view module, std::string_view name, bool derived) const {

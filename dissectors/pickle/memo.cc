@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <functional>
 #include <system_error>
 
 #include "dissectors/pickle/literals.h"
@@ -23,8 +22,8 @@ void PickleMemo::reset(uint32_t direct_entries) {
   if (direct_.empty()) direct_.resize(std::min<size_t>(kFirstValues, direct_entries) + 1, Value(ValueKind::kOmitted));
   high_ = 0;
   is_plain_ = true;
-  if (!far_.empty()) far_ = std::unordered_map<uint64_t, Value>();
-  if (!far_sparse_.empty()) far_sparse_ = std::unordered_set<uint64_t>();
+  if (!far_.empty()) far_ = {};
+  if (!far_sparse_.empty()) far_sparse_ = {};
   recent_texts_.fill({});
   direct_limit_ = far_dense_end_ = direct_entries;
   used_ = next_recent_ = far_globals_ = far_others_ = far_names_ = 0;
@@ -40,7 +39,7 @@ std::optional<PickleMemo::Key> PickleMemo::parse_key(std::string_view line) {
   if (whole && plain < kWord) return Key{plain, Form::kText, true};
   if (const auto number = parse_memo_index(line); number && *number < kWord) return Key{*number, Form::kOther, true};
   if (line.empty()) return std::nullopt;
-  return Key{kWord | std::hash<std::string_view>{}(line), Form::kOther, false};
+  return Key{kWord | KeyedHash::of(line), Form::kOther, false};
 }
 
 void PickleMemo::memoize(Value value) {
@@ -69,8 +68,10 @@ void PickleMemo::put_slowly(uint64_t index, Value value, Form form) {
 }
 
 void PickleMemo::put_far(uint64_t index, Value value) {
+  // At the end of them all, as a pickler puts: it cannot be there yet.
+  const bool is_new = index == far_dense_end_ && far_sparse_.empty() && !count_uncertain_;
   if (index < kWord) count_far(index);
-  if (const auto known = far_.find(index); known != far_.end()) {
+  if (const auto known = is_new ? far_.end() : far_.find(index); known != far_.end()) {
     known->second = value;
     return;
   }

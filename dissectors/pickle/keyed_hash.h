@@ -1,0 +1,62 @@
+// Hashes of what a pickle chooses, names and memo indices, keyed by a secret that is new in every process: nobody who
+// lacks it can choose keys that fall into one bucket, or two that pass for one. No result depends on the secret.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <string_view>
+
+namespace pickletap {
+
+class KeyedHash {
+ public:
+  static uint64_t of(uint64_t number) { return mix(number ^ kSecrets.first, kSecrets.second); }
+
+  /// Starts from another hash, for keys of several parts.
+  static uint64_t of(std::string_view text, uint64_t start = 0) {
+    uint64_t hash = start ^ kSecrets.first ^ text.size();
+    const char* at = text.data();
+    size_t left = text.size();
+    for (; left > 8; at += 8, left -= 8) hash = mix(hash ^ load<uint64_t>(at), kSecrets.second);
+    uint64_t last = 0;
+    if (left >= 4) {
+      last = uint64_t{load<uint32_t>(at)} << 32 | load<uint32_t>(at + left - 4);
+    } else if (left > 0) {
+      // The first, the middle and the last byte: all there are.
+      const auto byte = [&](size_t i) { return static_cast<uint64_t>(static_cast<uint8_t>(at[i])); };
+      last = byte(0) << 16 | byte(left / 2) << 8 | byte(left - 1);
+    }
+    return mix(hash ^ last, kSecrets.second);
+  }
+
+  /// For containers of the standard library.
+  size_t operator()(uint64_t number) const { return of(number); }
+
+ private:
+  struct Secrets {
+    uint64_t first, second;
+  };
+  static Secrets make() {
+    std::random_device entropy;
+    const auto word = [&] { return uint64_t{entropy()} << 32 | entropy(); };
+    return Secrets{word(), word() | 1};
+  }
+  static inline const Secrets kSecrets = make();
+
+  template <typename T>
+  static T load(const char* bytes) {
+    T word;
+    std::memcpy(&word, bytes, sizeof word);
+    return word;
+  }
+  /// The product in 128 bits, its halves folded into each other.
+  static uint64_t mix(uint64_t a, uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
+};
+
+}  // namespace pickletap
