@@ -3,7 +3,7 @@
 
     run.py [-o FILE] [--only TEXT] [--all FILE] [--cache FOLDER] PYTHON2.7 PYTHON3.6 ... PYTHON3.13
 
-Makes every pickle of callables, gadgets, state, nested, packages, hiding and walk.txt, loads each in each Python (loader.py, in
+Makes every pickle of the modules beside it and of walk.txt, loads each in each Python (loader.py, in
 the sandbox) and keeps those that had an effect. `--only` runs the entries whose id contains TEXT; `--all` also writes
 what was not executed, and why. Needs root, for the sandbox.
 """
@@ -19,6 +19,7 @@ import callables
 import found
 import gadgets
 import hiding
+import methods
 import nested
 import packages
 import sandbox
@@ -34,7 +35,7 @@ WEAK = {"compile", "exec", "socket.gethostname", "os.listdir", "os.scandir", "ar
 def jobs(only):
     """Every pickle once: a low protocol and a high one for each expression, so that all six occur."""
     seen = {}
-    for module in (callables, gadgets, state, nested, packages, hiding, found):
+    for module in (callables, gadgets, state, methods, nested, packages, hiding, found):
         for number, (name, expression, options) in enumerate(module.entries()):
             if only and only not in name:
                 continue
