@@ -98,6 +98,7 @@ CallVerdict CallJudge::judge_data(const CallArguments& args, uint64_t offset, in
 /// with its file), and some change it (`list.append`).
 CallVerdict CallJudge::judge_computing(Value function, const CallArguments& args, uint64_t offset, int depth) {
   if (CallVerdict verdict = judge_data(args, offset, depth + 1); verdict.finding) return verdict;
+  if (CallVerdict verdict = judge_cost(function, args); verdict.finding) return verdict;
   const std::string name = log_.callable(function).name;
   const bool changes = changes_its_argument(name);
   for (const Value value : args.values()) {

@@ -27,6 +27,12 @@ bool makes_class(std::span<const Value> args) {
          has([](Value v) { return v.is(ValueKind::kTuple) || v.is(ValueKind::kEmptyTuple); });
 }
 
+bool is_filled_by_init(std::string_view name) {
+  static constexpr std::array<std::string_view, 7> kNames = {"Counter", "OrderedDict", "bytearray", "deque",
+                                                             "dict",    "list",        "set"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 bool is_identifier(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -99,7 +105,10 @@ CallVerdict CallJudge::judge_call(Value callee, Value args, uint64_t offset, boo
       return deny(policy_.default_deny());
     case CallableClass::kReferenceOnly:
     case CallableClass::kValueOnly: return deny(policy_.default_deny());
-    case CallableClass::kConditional: return by_arguments(callee, *judgement.arguments, arguments_of(args), offset, 0);
+    case CallableClass::kConditional:
+      // NEWOBJ leaves these empty: their __init__ fills them.
+      if (!runs_init && judgement.arguments->rule == ArgumentRule::kBounded && is_filled_by_init(known.name)) return {};
+      return by_arguments(callee, *judgement.arguments, arguments_of(args), offset, 0);
     case CallableClass::kUnknown: return {true, PickleRule::kUnknownCall, nullptr, {}};
     case CallableClass::kDangerous:
       if (is_new_method(known)) return judge_classes(arguments_of(args), new_method_spec());
@@ -191,11 +200,11 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, cons
       if (!text_argument(args, 0)) return deny(policy_.unresolved());
       return {};
     case ArgumentRule::kBounded: return judge_size(callee, spec, args);
-    case ArgumentRule::kPartial:  // what it holds stands as a reference, and is judged as one
-    case ArgumentRule::kConnects: return {};
+    case ArgumentRule::kPartial: return {};  // what it holds stands as a reference, and is judged as one
+    case ArgumentRule::kConnects: return judge_address(args);
     case ArgumentRule::kProxy: {
       // Every proxy travels as a call of RebuildProxy, which names its class; the class itself is called by nothing.
-      if (depth == 0 && spec.slots.empty()) return deny(connecting());
+      if ((depth == 0 && spec.slots.empty()) || carries_key(args)) return deny_connecting(args);
       const auto function = spec.slots.empty() ? std::nullopt : argument(args, spec.slots.front());
       const bool is_call = function && may_be_callable(*function) && !has_rule(*function, ArgumentRule::kProxy);
       if (is_call) {
@@ -204,7 +213,8 @@ CallVerdict CallJudge::by_arguments(Value callee, const ArgumentSpec& spec, cons
         CallVerdict verdict = judge_function(*function, unknown, offset, depth + 1);
         if (verdict.finding) return named(std::move(verdict), *function);
       }
-      return judge_exposed(args);
+      const CallVerdict exposed = judge_exposed(args);
+      return exposed.finding ? exposed : judge_address(args);
     }
   }
   return {};

@@ -93,6 +93,12 @@ class CallJudge {
   bool has_rule(Value callee, ArgumentRule rule) const;
   bool calls_again(Value callee) const;
 
+  // call_connects.cc
+  std::optional<std::string_view> address_in(const CallArguments& args) const;
+  CallVerdict judge_address(const CallArguments& args) const;
+  bool carries_key(const CallArguments& args) const;
+  CallVerdict deny_connecting(const CallArguments& args) const;
+
   // call_data.cc
   CallVerdict judge_data(const CallArguments& args, uint64_t offset, int depth);
   CallVerdict judge_computing(Value function, const CallArguments& args, uint64_t offset, int depth);
@@ -113,6 +119,10 @@ class CallJudge {
   std::optional<Value> argument(const CallArguments& args, const ArgumentSpec::Slot& slot) const;
   std::optional<std::string_view> text_argument(const CallArguments& args, unsigned index) const;
   bool unwrap(Value& function, CallArguments& args) const;
+
+  // call_costs.cc
+  CallVerdict judge_cost(Value function, const CallArguments& args) const;
+  std::array<Value, 2> operands_of_two(const CallArguments& args) const;
 
   // call_sizes.cc
   CallVerdict judge_size(Value callee, const ArgumentSpec& spec, const CallArguments& args) const;

@@ -1,5 +1,7 @@
 #include "dissectors/pickle/call_log.h"
 
+#include "dissectors/pickle/pseudo_python.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -258,7 +260,8 @@ void CallLog::add_build(Value target, Value state) {
 
 void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset,
                           std::string how) {
-  PickleFinding finding{rule, std::move(callable), {}, {}, offset, {}, {}, {}, std::move(how)};
+  PickleFinding finding{rule, printable(std::move(callable)), {}, {}, offset, {}, {}, {}, std::move(how)};
+  if (category == nullptr && rule == PickleRule::kUnknownCall) finding.reason = "calls what no list knows";
   if (category != nullptr) {
     finding.category = category->name;
     finding.reason = category->says;

@@ -42,7 +42,8 @@ struct CallVerdict {
   bool finding = false;
   PickleRule rule = PickleRule::kUnknownCall;
   const PolicyCategory* category = nullptr;  ///< null for kUnknownCall
-  std::string subject;                       ///< the callable it is about, where it is not the callee itself
+  std::string subject = {};                  ///< the callable it is about, where it is not the callee itself
+  std::string host = {};                     ///< of the address it connects to, if that is known
 };
 
 /// What is remembered of a call beyond its text, for judging what is done with its result.
@@ -51,6 +52,7 @@ struct CallDetail {
   Value args;           ///< as given; its content may be forgotten, the first two not
   Value first, second;  ///< arguments; kOmitted: there is none
   Value state;          ///< what BUILD set last; kOmitted: nothing
+  float weight = 1;     ///< how many objects walking the result comes by, shared ones counted each time
 };
 
 class CallLog {

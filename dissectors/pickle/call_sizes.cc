@@ -11,7 +11,9 @@ namespace {
 
 constexpr uint64_t kMaxSize = uint64_t{1} << 26;  // bytes or items that a call may make
 constexpr uint64_t kEndless = std::numeric_limits<uint64_t>::max();
-constexpr unsigned kMaxExponent = 1U << 20;  // decimal digits
+constexpr uint64_t kMaxItems = uint64_t{1} << 24;  // objects of their own
+constexpr uint64_t kMaxDigits = 200'000;           // of a decimal integer: a second
+constexpr unsigned kMaxExponent = 1U << 20;        // decimal digits
 constexpr int kMaxHops = 8;
 
 uint64_t multiply(uint64_t a, uint64_t b) {
@@ -129,6 +131,10 @@ CallVerdict CallJudge::judge_size(Value callee, const ArgumentSpec& spec, const 
     const auto size = argument(args, slot);
     if (size && as_size(*size) > kMaxSize) return bomb;
   }
+  if (args.loose && !spec.slots.empty() &&
+      std::any_of(args.values().begin(), args.values().end(), [](Value v) { return as_size(v) > kMaxSize; })) {
+    return bomb;
+  }
   if (spec.shape >= 0 && static_cast<size_t>(spec.shape) < args.count) {
     const auto shape = store_.items(args.kept[static_cast<size_t>(spec.shape)]);
     uint64_t product = 1;
@@ -138,11 +144,20 @@ CallVerdict CallJudge::judge_size(Value callee, const ArgumentSpec& spec, const 
     if (product > kMaxSize) return bomb;
   }
   for (const Value value : args.values()) {
-    if (value.is(ValueKind::kResult) && items_in(value) > kMaxSize) return bomb;
-    if (!value.is(ValueKind::kStr) || !callee.is(ValueKind::kGlobal)) continue;
-    const KnownCallable& known = log_.callable(callee);
-    const auto text = known.name == "Fraction" ? store_.text(value) : std::nullopt;
-    if (text && has_huge_exponent(text->text)) return bomb;
+    const std::string name = callee.is(ValueKind::kGlobal) ? log_.callable(callee).name : std::string();
+    if (name != "Fraction" && name != "int") {
+      if (value.is(ValueKind::kResult) && items_in(value) > kMaxItems) return bomb;
+      continue;
+    }
+    // int(Decimal("1e999999999"))
+    const CallDetail* made = log_.detail(value);
+    const bool is_decimal =
+        made != nullptr && made->callee.is(ValueKind::kGlobal) && log_.callable(made->callee).name == "Decimal";
+    const Value digits = is_decimal ? made->first : value;
+    const auto text = digits.is(ValueKind::kStr) ? store_.text(digits) : std::nullopt;
+    if (!text) continue;
+    if ((is_decimal || name == "Fraction") && has_huge_exponent(text->text)) return bomb;
+    if (!is_decimal && text->full_length > kMaxDigits) return bomb;  // quadratic before 3.10.7
   }
   return {};
 }

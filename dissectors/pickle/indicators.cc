@@ -85,7 +85,33 @@ void collect_word(std::string_view word, Indicators& out) {
   }
 }
 
+/// "r", "-c", "/bin/sh" and the like: beside a command, not one.
+bool is_beside_a_command(std::string_view text) {
+  return text.size() <= 1 || text.starts_with('-') || text == "sh" || text == "bash" || text.ends_with("/sh") ||
+         text.ends_with("/bash");
+}
+
 }  // namespace
+
+void add_host(std::string_view host, Indicators& out) { add(out.hosts, host); }
+
+void add_commands(std::span<const std::string_view> texts, std::span<const std::string_view> list, Indicators& out) {
+  if (!list.empty()) {
+    // ("sh", ["-c", "id"]): the program stands in front of its arguments.
+    const bool has_program = !list.front().starts_with('-') || texts.empty();
+    std::string command(has_program ? std::string_view() : texts.back());
+    for (const std::string_view text : list) {
+      if (command.size() > kMaxIndicatorText) break;
+      if (!command.empty()) command.push_back(' ');
+      command += text;
+    }
+    return add(out.commands, command);
+  }
+  const bool has_command = !std::all_of(texts.begin(), texts.end(), is_beside_a_command);
+  for (const std::string_view text : texts) {
+    if (!has_command || !is_beside_a_command(text)) add(out.commands, text);
+  }
+}
 
 void collect_indicators(std::string_view text, bool is_command, Indicators& out) {
   text = text.substr(0, kMaxScanned);

@@ -1,25 +1,28 @@
-// Hashes of what a pickle chooses, names and memo indices, keyed by a secret that is new in every process: nobody who
-// lacks it can choose keys that fall into one bucket, or two that pass for one. No result depends on the secret.
+// Hashes of what a pickle chooses, names and memo indices, keyed by a secret: nobody who lacks it can choose keys that
+// fall into one bucket, or two that pass for one. No result depends on the secret.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <random>
 #include <string_view>
 
 namespace pickletap {
 
 class KeyedHash {
  public:
-  static uint64_t of(uint64_t number) { return mix(number ^ kSecrets.first, kSecrets.second); }
+  /// Once, before the first hash; a process that hashes what strangers send gives 128 bits that nobody can guess. Without
+  /// it the secret is a constant.
+  static void set_secret(uint64_t first, uint64_t second) { secrets_ = {first, second | 1}; }
+
+  static uint64_t of(uint64_t number) { return mix(number ^ secrets_.first, secrets_.second); }
 
   /// Starts from another hash, for keys of several parts.
   static uint64_t of(std::string_view text, uint64_t start = 0) {
-    uint64_t hash = start ^ kSecrets.first ^ text.size();
+    uint64_t hash = start ^ secrets_.first ^ text.size();
     const char* at = text.data();
     size_t left = text.size();
-    for (; left > 8; at += 8, left -= 8) hash = mix(hash ^ load<uint64_t>(at), kSecrets.second);
+    for (; left > 8; at += 8, left -= 8) hash = mix(hash ^ load<uint64_t>(at), secrets_.second);
     uint64_t last = 0;
     if (left >= 4) {
       last = uint64_t{load<uint32_t>(at)} << 32 | load<uint32_t>(at + left - 4);
@@ -28,7 +31,7 @@ class KeyedHash {
       const auto byte = [&](size_t i) { return static_cast<uint64_t>(static_cast<uint8_t>(at[i])); };
       last = byte(0) << 16 | byte(left / 2) << 8 | byte(left - 1);
     }
-    return mix(hash ^ last, kSecrets.second);
+    return mix(hash ^ last, secrets_.second);
   }
 
   /// For containers of the standard library.
@@ -38,12 +41,7 @@ class KeyedHash {
   struct Secrets {
     uint64_t first, second;
   };
-  static Secrets make() {
-    std::random_device entropy;
-    const auto word = [&] { return uint64_t{entropy()} << 32 | entropy(); };
-    return Secrets{word(), word() | 1};
-  }
-  static inline const Secrets kSecrets = make();
+  static inline Secrets secrets_{0x243f6a8885a308d3, 0x13198a2e03707345};
 
   template <typename T>
   static T load(const char* bytes) {

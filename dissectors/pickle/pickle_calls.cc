@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dissectors/byte_reader.h"
+#include "dissectors/pickle/indicators.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "dissectors/pickle/pseudo_python.h"
 #include "dissectors/pickle/python2_names.h"
@@ -15,6 +16,7 @@ constexpr size_t kMaxCalleeText = 256;
 constexpr size_t kMaxHowText = 128;
 // Of a frame so small nothing is forgotten while it is read, so the text of its calls can wait.
 constexpr uint64_t kSmallFrame = 8192;
+constexpr float kMaxWeight = float{1 << 24};
 constexpr std::string_view kUnknownName = "?";
 
 /// Could this be the name of something in Python? (Not: is it one.)
@@ -132,7 +134,7 @@ void PickleMachine::stack_global(uint64_t offset) {
 }
 
 std::string PickleMachine::callee_text(Value callee) {
-  if (callee.is(ValueKind::kGlobal)) return log_.callable(callee).full_name();
+  if (callee.is(ValueKind::kGlobal)) return printable(log_.callable(callee).full_name());
   if (callee.is(ValueKind::kResult)) {
     write_texts();
     const auto made = log_.result(callee);
@@ -180,7 +182,8 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
     take_finding(verdict, text, op.offset, how_called(verdict, callee, text, op));
     if (unknown_by_name && verdict.subject.empty()) log_.mark_told(callee);
   }
-  if (verdict.finding && (record || !told)) collect_from(args, verdict.category, op.offset);
+  if (verdict.finding && (record || !told)) collect_from(args, verdict.category, verdict.subject.empty(), op.offset);
+  if (record || (verdict.finding && !told)) add_host(verdict.host, indicators_);
   if (record) {
     result = log_.record(callee, args, op.info->name, op.offset);
     const bool grave = verdict.finding && verdict.rule != PickleRule::kUnknownCall;
@@ -196,12 +199,23 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
 Value PickleMachine::remember(Value result, Value callee, Value args) {
   if (!log_.has_room_for_detail(callee)) return result;
   const Value none(ValueKind::kOmitted);
-  CallDetail detail{callee, args, none, none, none};
+  CallDetail detail{callee, args, none, none, none, 1};
   if (const auto items = store_.items(args)) {
     if (!items->kept.empty()) detail.first = items->kept[0];
     if (items->kept.size() > 1) detail.second = items->kept[1];
   } else {
     detail.first = detail.second = Value(ValueKind::kLost);
+  }
+  for (const Value value : {detail.first, detail.second}) {
+    const CallDetail* inner = log_.detail(value);
+    if (inner != nullptr) detail.weight += inner->weight;
+  }
+  // slice(x, x) of slice(…): whoever hashes or compares it walks all of it. Trees of a program's own classes may be so.
+  const bool is_walked = callee.is(ValueKind::kGlobal) &&
+                         (log_.callable(callee).module == "builtins" || log_.callable(callee).module == "types");
+  if (is_walked && detail.weight > kMaxWeight) {
+    log_.add_finding(PickleRule::kResourceBomb, log_.callable(callee).full_name(), &policy_.resource_use(),
+                     log_.last_call_offset(), "each holds the one before twice");
   }
   return log_.add_detail(result, detail);
 }
@@ -250,7 +264,7 @@ void PickleMachine::build(const Op& op) {
     take_finding(
         verdict, {}, op.offset,
         carried ? "called right after the load, as a function in the state set by BUILD" : "an attribute set by BUILD");
-    if (carried) collect_from(state, verdict.category, op.offset);
+    if (carried) collect_from(state, verdict.category, false, op.offset);
   }
   if (!target.is(ValueKind::kResult)) return;
   log_.set_state(target, state);

@@ -144,7 +144,8 @@ class PickleMachine {
   std::string callee_text(Value callee);
   void write_texts();
   Value remember(Value result, Value callee, Value args);
-  void collect_from(Value args, const PolicyCategory* category, uint64_t offset);
+  void collect_from(Value args, const PolicyCategory* category, bool is_callee, uint64_t offset);
+  void collect_commands(Value args);
   void judge_root();
   void judge_ending();
   PickleReport own_report(bool in_full);

@@ -1,6 +1,7 @@
 // The part of PickleMachine that answers: what is called when loading is done, pickles within the pickle, indicators,
 // the report.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "dissectors/byte_reader.h"
@@ -42,8 +43,10 @@ void merge(std::vector<std::string>& into, std::vector<std::string>& from) {
 }  // namespace
 
 // The strings among the arguments, two containers deep: ('sh', ['-c', 'id']). What a loader is given is kept to be read.
-void PickleMachine::collect_from(Value args, const PolicyCategory* category, uint64_t offset) {
+// `is_callee`: it is the callable of this category itself that is given them.
+void PickleMachine::collect_from(Value args, const PolicyCategory* category, bool is_callee, uint64_t offset) {
   const bool runs_commands = category != nullptr && category->name == "command-execution";
+  if (runs_commands && is_callee) collect_commands(args);
   const bool loads = category != nullptr && category->name == "pickle-loading";
   const NestedPickle nested(store_, log_);
   const auto take = [&](Value value) {
@@ -51,7 +54,7 @@ void PickleMachine::collect_from(Value args, const PolicyCategory* category, uin
       if (auto bytes = nested.bytes_of(value); bytes && !bytes->empty()) log_.add_nested(std::move(*bytes), offset);
     }
     if (!value.is(ValueKind::kStr) && !is_bytes(value)) return;
-    if (const auto text = store_.text(value)) collect_indicators(text->text, runs_commands, indicators_);
+    if (const auto text = store_.text(value)) collect_indicators(text->text, runs_commands && !is_callee, indicators_);
   };
   const auto items = store_.items(args);
   if (!items) return;
@@ -64,6 +67,26 @@ void PickleMachine::collect_from(Value args, const PolicyCategory* category, uin
   }
 }
 
+/// ("id",), ("/bin/sh", ["sh", "-c", "id"]), (["sh", "-c", "id"],)
+void PickleMachine::collect_commands(Value args) {
+  std::array<std::string_view, ValueStore::kMaxItems> texts, list;
+  size_t text_count = 0;
+  size_t list_count = 0;
+  const auto take = [&](Value value, auto& into, size_t& count) {
+    const auto text = value.is(ValueKind::kStr) || is_bytes(value) ? store_.text(value) : std::nullopt;
+    if (text && count < into.size()) into[count++] = text->text;
+  };
+  const auto items = store_.items(args);
+  if (!items) return;
+  for (const Value value : items->kept) {
+    take(value, texts, text_count);
+    const bool is_vector = value.is(ValueKind::kTuple) || value.is(ValueKind::kList);
+    const auto inner = is_vector && list_count == 0 ? store_.items(value) : std::nullopt;
+    for (size_t i = 0; inner && i < inner->kept.size(); ++i) take(inner->kept[i], list, list_count);
+  }
+  add_commands(std::span(texts).first(text_count), std::span(list).first(list_count), indicators_);
+}
+
 /// The receiver calls the function of a Pool task right after the load.
 void PickleMachine::judge_root() {
   if (!at_stop_) return;
@@ -72,7 +95,11 @@ void PickleMachine::judge_root() {
   if (!verdict.finding) return;
   take_finding(verdict, {}, stop, "called right after the load, as the function of a Pool task");
   const auto items = store_.items(root_);
-  if (items && items->kept.size() > 3) collect_from(items->kept[3], verdict.category, stop);
+  if (!items || items->kept.size() <= 3) return;
+  const Value function = items->kept[2];
+  const bool is_callee =
+      function.is(ValueKind::kGlobal) && log_.callable(function).judgement.cls == CallableClass::kDangerous;
+  collect_from(items->kept[3], verdict.category, is_callee, stop);
 }
 
 /// Signs that only the end shows.

@@ -69,6 +69,22 @@ std::string python_literal(std::string_view text, bool is_bytes, size_t max_byte
   return out;
 }
 
+std::string printable(std::string name) {
+  if (std::none_of(name.begin(), name.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; })) {
+    return name;
+  }
+  std::string out;
+  for (const char c : name) {
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
+      const std::string escaped = python_literal(std::string_view(&c, 1), false, 1);
+      out.append(escaped, 1, escaped.size() - 2);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
 void PseudoPython::leaf(Value value, std::string& out) const {
   switch (value.kind()) {
     case ValueKind::kNone: out += "None"; break;
@@ -93,14 +109,14 @@ void PseudoPython::leaf(Value value, std::string& out) const {
       if (value.is(ValueKind::kByteArray)) out += ")";
       break;
     }
-    case ValueKind::kGlobal: out += log_.callable(value).full_name(); break;
+    case ValueKind::kGlobal: out += printable(log_.callable(value).full_name()); break;
     case ValueKind::kResult: {
       const auto info = log_.result(value);
       if (info.call != nullptr) {
         out += "v" + std::to_string(info.variable);
         log_.use_variable(value);
       } else {
-        out += info.callable != nullptr ? info.callable->full_name() + "(…)" : "…";
+        out += info.callable != nullptr ? printable(info.callable->full_name()) + "(…)" : "…";
       }
       break;
     }

@@ -11,6 +11,9 @@
 
 namespace pickletap {
 
+/// A name as one line: control characters as Python's escapes.
+std::string printable(std::string name);
+
 class PseudoPython {
  public:
   PseudoPython(const ValueStore& store, CallLog& log) : store_(store), log_(log) {}

