@@ -100,6 +100,29 @@ WANT={'pool-direct': 'code-execution posix.system',
  'deep-slots': 'code-execution builtins.map',
  'pool-list-task': 'code-execution posix.system',
  'pool-text-ids': 'code-execution posix.system',
+ 'slot-pow': 'resource-bomb builtins.pow',
+ 'slot-pow-star': 'resource-bomb builtins.pow',
+ 'GOOD-slot-pow': '',
+ 'GOOD-slot-pow-mod': '',
+ 'slot-shift': 'resource-bomb _operator.lshift',
+ 'slot-factorial': 'resource-bomb math.factorial',
+ 'slot-mul': 'resource-bomb _operator.mul',
+ 'GOOD-slot-mul': '',
+ 'slot-format': 'resource-bomb builtins.format',
+ 'slot-ljust': 'resource-bomb builtins.str.ljust',
+ 'slot-bytes': 'resource-bomb builtins.bytes',
+ 'slot-decimal': 'resource-bomb builtins.int',
+ 'task-sleep': 'resource-bomb time.sleep',
+ 'GOOD-task-sleep': '',
+ 'GOOD-task-sum': '',
+ 'task-sum-endless': 'resource-bomb builtins.sum',
+ 'slices': 'resource-bomb builtins.slice',
+ 'GOOD-slices': '',
+ 'GOOD-pool-path': '',
+ 'GOOD-pool-date': '',
+ 'exists-map': '',
+ 'GOOD-enum': '',
+ 'GOOD-logger': '',
  'plain-pair': 'dangerous-reference posix.system',
  'GOOD-new-tuple': ''}
 def add(name,p): print(name,p.hex(),WANT[name] or '-',sep='\t')
@@ -214,3 +237,33 @@ x=inner
 for _ in range(5): x = pickle.dumps(G(pickle.loads,x))
 add('nest-5', x)
 add('nest-path', D(G(pickle.loads,'somepath')))
+# what only computes, and takes all there is
+import datetime, decimal, http, logging, pathlib, time, math
+E=lambda f,*its: D(G(list,map(f,*its)))
+add('slot-pow', E(pow,[3],[50000000]))
+add('slot-pow-star', D((0,0,pool.starmapstar,((pow,((3,50000000),)),),{})))
+add('GOOD-slot-pow', D((0,0,pool.starmapstar,((pow,((3,1000),(1<<40,2))),),{})))
+add('GOOD-slot-pow-mod', D((0,0,pow,(3,1<<200,1<<201),{})))
+add('slot-shift', E(operator.lshift,[1],[1<<40]))
+add('slot-factorial', E(math.factorial,[3000000]))
+add('slot-mul', E(operator.mul,['x'],[1<<30]))
+add('GOOD-slot-mul', D((0,0,pool.starmapstar,((operator.mul,((3,1<<30),)),),{})))
+add('slot-format', E(format,[1],['1000000000']))
+add('slot-ljust', E('x'.ljust,[1<<30]))
+add('slot-bytes', E(bytes,[1<<40]))
+add('slot-decimal', E(int,[decimal.Decimal('1e99999999')]))
+add('task-sleep', D((0,0,time.sleep,(1<<30,),{})))
+add('GOOD-task-sleep', D((0,0,pool.mapstar,((time.sleep,(1,2.5,60)),),{})))
+add('GOOD-task-sum', D((0,0,sum,(range(10**8),),{})))
+add('task-sum-endless', D((0,0,sum,(itertools.count(),),{})))
+def doubled(n):
+    made=None
+    for _ in range(n): made=G(slice,made,made)
+    return made
+add('slices', D({1: doubled(30)}))
+add('GOOD-slices', D([doubled(5), slice(1,2,3)]))
+add('GOOD-pool-path', D((0,0,pool.mapstar,((pathlib.PurePath.as_posix,(pathlib.Path('a'),)),),{})))
+add('GOOD-pool-date', D((0,0,pool.mapstar,((operator.methodcaller('isoformat'),(datetime.date(2020,1,1),)),),{})))
+add('exists-map', E(pathlib.Path.exists,[pathlib.Path('a')]))
+add('GOOD-enum', D([http.HTTPStatus.OK,{http.HTTPStatus.OK: 1}]))
+add('GOOD-logger', D({'log': logging.getLogger('a')}))
