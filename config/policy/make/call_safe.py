@@ -19,13 +19,50 @@ import signal
 import sys
 import tempfile
 
-WATCHED = ("exec", "compile", "open", "subprocess.", "os.", "socket.", "ctypes.", "import", "pickle.", "marshal.",
-           "builtins.input", "code.", "shutil.", "sqlite3.", "urllib.", "webbrowser.", "tempfile.", "mmap.", "glob.")
+WATCHED = (
+    "exec",
+    "compile",
+    "open",
+    "subprocess.",
+    "os.",
+    "socket.",
+    "ctypes.",
+    "import",
+    "pickle.",
+    "marshal.",
+    "builtins.input",
+    "code.",
+    "shutil.",
+    "sqlite3.",
+    "urllib.",
+    "webbrowser.",
+    "tempfile.",
+    "mmap.",
+    "glob.",
+)
 
 
 def values(marker):
-    return ["marker_file", "open('marker_file','w').close()", b"marker", 0, 1, -1, 1.5, None, ("marker_file", ), ["a", "b"],
-            {"a": 1}, {"marker_file": marker}, marker, [marker], (marker, ("a", )), "os.system", "touch marker_file", "UTC"]
+    return [
+        "marker_file",
+        "open('marker_file','w').close()",
+        b"marker",
+        0,
+        1,
+        -1,
+        1.5,
+        None,
+        ("marker_file",),
+        ["a", "b"],
+        {"a": 1},
+        {"marker_file": marker},
+        marker,
+        [marker],
+        (marker, ("a",)),
+        "os.system",
+        "touch marker_file",
+        "UTC",
+    ]
 
 
 def resolve(module, name):
@@ -46,9 +83,11 @@ def child(found, arguments, out):
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     resource.setrlimit(resource.RLIMIT_CPU, (2, 2))
     if hasattr(sys, "addaudithook"):
+
         def hook(event, args):
             if watching[0] and event.startswith(WATCHED) and len(events) < 20:
                 events.append("%s %.60r" % (event, args[:1]))
+
         sys.addaudithook(hook)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -116,7 +155,7 @@ def main():
         if len(entry) == 3:
             found = functools.partial(found.__new__, found)
         seen = set()
-        one, two = [(i, ) for i in range(count)], [(i, j) for i in (0, 1, 3, 9, 11, 12, 13) for j in (0, 9, 12)]
+        one, two = [(i,) for i in range(count)], [(i, j) for i in (0, 1, 3, 9, 11, 12, 13) for j in (0, 9, 12)]
         for indices in [()] + one + two + [(i, j, k) for i in (0, 12) for j in (0, 12) for k in (0, 12)]:
             for event in call(found, lambda marker, at=indices: [values(marker)[i] for i in at]):
                 if event not in seen:

@@ -20,8 +20,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 POLICY = os.path.dirname(HERE)
 SELF_DESCRIBING = {"exception", "enum", "namedtuple", "structseq", "ast"}
 REFERENCED, BUILT, CALLED = range(3)
-EXTRA = (("reference_extra", "reference_only"), ("value_extra", "value_only"), ("new_only_extra", "new_only"),
-         ("safe_extra", "safe"))
+EXTRA = (
+    ("reference_extra", "reference_only"),
+    ("value_extra", "value_only"),
+    ("new_only_extra", "new_only"),
+    ("safe_extra", "safe"),
+)
 
 
 def load(folder, name):
@@ -32,8 +36,15 @@ def load(folder, name):
 def run(python, mode, text=None):
     """measure_safe.py in one Python; its output lines."""
     script = os.path.join(HERE, "measure_safe.py")
-    result = subprocess.run([python, script, mode], input=text, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                            text=True, check=True, timeout=300)
+    result = subprocess.run(
+        [python, script, mode],
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+        timeout=300,
+    )
     return result.stdout.splitlines()
 
 
@@ -149,20 +160,51 @@ def write_safe(sections, review):
         out.write("# A name not listed here, in conditional.yaml or in dangerous.yaml gets the default verdict.\n")
         out.write("version: 1\n")
         write_names(out, "safe", ["May be called and referenced, with any arguments."], sections["safe"])
-        write_names(out, "new_only", ["May be referenced, and built without __init__ (NEWOBJ, NEWOBJ_EX, the rule",
-                                      "`reconstruct`, INST and OBJ without arguments). A call (REDUCE) is denied."],
-                    sections["new_only"])
-        write_names(out, "reference_only", ["Harmless as a value and as the function of a pool task or a map(): they only compute.",
-                                            "No pickle calls them, so a call is denied."], sections["reference_only"])
+        write_names(
+            out,
+            "new_only",
+            [
+                "May be referenced, and built without __init__ (NEWOBJ, NEWOBJ_EX, the rule",
+                "`reconstruct`, INST and OBJ without arguments). A call (REDUCE) is denied.",
+            ],
+            sections["new_only"],
+        )
+        write_names(
+            out,
+            "reference_only",
+            [
+                "Harmless as a value and as the function of a pool task or a map(): they only compute.",
+                "No pickle calls them, so a call is denied.",
+            ],
+            sections["reference_only"],
+        )
         write_names(out, "value_only", ["Harmless as a value; called by whatever, denied."], sections["value_only"])
-        write_names(out, "plain_classes", ["Classes whose methods only compute: they are as reference_only, those of other",
-                                           "classes as value_only."], map(split_full, review.data["plain_classes"]))
-        write_names(out, "shared", ["What these return is the program's own (members of enums, loggers): a pickle that",
-                                    "writes into it changes the program."], sections["shared"])
-        out.write("\n# Modules of which every name of one component may be called and referenced.\n"
-                  "# Empty on purpose: a module's names include whatever it imports.\nfamilies: []\n")
-        for key, text in (("reference_families", "only computes: as reference_only"),
-                          ("value_families", "is harmless as a value: as value_only")):
+        write_names(
+            out,
+            "plain_classes",
+            [
+                "Classes whose methods only compute: they are as reference_only, those of other",
+                "classes as value_only.",
+            ],
+            map(split_full, review.data["plain_classes"]),
+        )
+        write_names(
+            out,
+            "shared",
+            [
+                "What these return is the program's own (members of enums, loggers): a pickle that",
+                "writes into it changes the program.",
+            ],
+            sections["shared"],
+        )
+        out.write(
+            "\n# Modules of which every name of one component may be called and referenced.\n"
+            "# Empty on purpose: a module's names include whatever it imports.\nfamilies: []\n"
+        )
+        for key, text in (
+            ("reference_families", "only computes: as reference_only"),
+            ("value_families", "is harmless as a value: as value_only"),
+        ):
             out.write("\n# Modules of which every name of one component (no dots in it) %s.\n" % text)
             out.write(key + ":\n" + "".join("  - %s\n" % m for m in sorted(review.data[key])))
 
@@ -175,8 +217,10 @@ def write_stdlib(pythons, review):
         names.update(extra)
     names = sorted(n for n in names if n not in review.data["stdlib_not"] and not n.startswith("_sysconfigdata_"))
     with open(os.path.join(POLICY, "stdlib.yaml"), "w", encoding="utf-8") as out:
-        out.write("# Top-level modules of the standard library, CPython 2.7 to 3.13, with those of other platforms,\n"
-                  "# of PyPy and of versions to come. What they contain is denied unless a list says otherwise.\n")
+        out.write(
+            "# Top-level modules of the standard library, CPython 2.7 to 3.13, with those of other platforms,\n"
+            "# of PyPy and of versions to come. What they contain is denied unless a list says otherwise.\n"
+        )
         out.write(HEAD + "version: 1\nmodules:\n" + "".join("  - %s\n" % n for n in names))
     return names
 
@@ -204,9 +248,12 @@ def resolvable(names, pythons):
         module, _, attribute = name.rpartition(".")
         head, _, tail = name.partition(".")
         old = compat.REVERSE_NAME_MAPPING.get((module, attribute), (module, attribute))
-        for spelling in (name, ".".join(old),
-                         "%s.%s" % (compat.REVERSE_IMPORT_MAPPING.get(module, module), attribute),
-                         "%s.%s" % (compat.REVERSE_IMPORT_MAPPING.get(head, head), tail)):
+        for spelling in (
+            name,
+            ".".join(old),
+            "%s.%s" % (compat.REVERSE_IMPORT_MAPPING.get(module, module), attribute),
+            "%s.%s" % (compat.REVERSE_IMPORT_MAPPING.get(head, head), tail),
+        ):
             asked[spelling].add(name)
     found = set()
     for python in pythons:
@@ -228,9 +275,12 @@ def check(pythons):
             for name in names:
                 owners[module + "." + name].append(section)
     for section in ("plain_classes", "shared"):
-        problems += ["%s: %s.%s is no harmless name" % (section, module, name)
-                     for module, names in safe[section].items() for name in names
-                     if module + "." + name not in owners and module + "." + name not in conditional["callables"]]
+        problems += [
+            "%s: %s.%s is no harmless name" % (section, module, name)
+            for module, names in safe[section].items()
+            for name in names
+            if module + "." + name not in owners and module + "." + name not in conditional["callables"]
+        ]
     for name, entry in conditional["callables"].items():
         owners[name].append("conditional")
         if entry["rule"] not in conditional["rules"]:
@@ -251,8 +301,11 @@ def check(pythons):
         if target.split(".")[0] in stdlib and not review.has("unresolvable", name):
             targets[name] = target + ".__name__" if name != target else target
     found = resolvable(sorted(set(targets.values())), pythons)
-    problems += ["%s (%s) resolves in no Python given" % (name, owners[name][0])
-                 for name, target in sorted(targets.items()) if target not in found]
+    problems += [
+        "%s (%s) resolves in no Python given" % (name, owners[name][0])
+        for name, target in sorted(targets.items())
+        if target not in found
+    ]
     for problem in problems:
         print(problem)
     print("%d names, %d checked against Pythons, %d problems" % (len(owners), len(targets), len(problems)))

@@ -31,9 +31,27 @@ from pickle_globals import Reader  # noqa: E402
 PY2 = sys.version_info[0] == 2
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Importing these opens windows, prints, or waits; `test` only tests.
-NO_IMPORT = ("antigravity", "idlelib", "test", "this", "turtledemo", "lib2to3.tests", "distutils.tests",
-             "__phello__", "__hello__", "ctypes.test", "tkinter.test", "unittest.test", "sqlite3.test",
-             "json.tests", "bsddb.test", "email.test", "site-packages", "rlcompleter", "lib2to3.pgen2.conv")
+NO_IMPORT = (
+    "antigravity",
+    "idlelib",
+    "test",
+    "this",
+    "turtledemo",
+    "lib2to3.tests",
+    "distutils.tests",
+    "__phello__",
+    "__hello__",
+    "ctypes.test",
+    "tkinter.test",
+    "unittest.test",
+    "sqlite3.test",
+    "json.tests",
+    "bsddb.test",
+    "email.test",
+    "site-packages",
+    "rlcompleter",
+    "lib2to3.pgen2.conv",
+)
 
 
 def load_samples(what):
@@ -93,9 +111,11 @@ def forking_dumps(obj):
     """What `Connection.send` writes."""
     try:
         from multiprocessing.reduction import ForkingPickler
+
         return bytes(ForkingPickler.dumps(obj))
     except (ImportError, AttributeError):  # 2.7
         from multiprocessing.forking import ForkingPickler
+
         out = io.BytesIO()
         ForkingPickler(out, pickle.HIGHEST_PROTOCOL).dump(obj)
         return out.getvalue()
@@ -116,10 +136,12 @@ def spawning():
     """Lets pickle what multiprocessing hands only to children it spawns."""
     try:
         from multiprocessing import context
+
         importlib.import_module("multiprocessing").set_start_method("spawn", force=True)
         child_fd = importlib.import_module("multiprocessing.popen_spawn_posix")._DupFd
-        context.set_spawning_popen(type("Popen", (), {"duplicate_for_child": lambda self, fd: fd,
-                                                      "DupFd": staticmethod(child_fd)})())
+        context.set_spawning_popen(
+            type("Popen", (), {"duplicate_for_child": lambda self, fd: fd, "DupFd": staticmethod(child_fd)})()
+        )
         yield
         context.set_spawning_popen(None)
     except ImportError:  # 2.7 on Unix only forks
@@ -141,9 +163,17 @@ class Output(object):
             for (module, name), used in seen.items():
                 if module in ("__main__", __name__):
                     continue
-                line = self.lines.setdefault((protocol < 3, module, name), {
-                    "old": protocol < 3, "module": module, "name": name, "used": used, "kind": "sample",
-                    "sample": sample})
+                line = self.lines.setdefault(
+                    (protocol < 3, module, name),
+                    {
+                        "old": protocol < 3,
+                        "module": module,
+                        "name": name,
+                        "used": used,
+                        "kind": "sample",
+                        "sample": sample,
+                    },
+                )
                 if used > line["used"]:
                     line.update(used=used, sample=sample)
                 if kind != "sample" and name.split(".")[-1] == type(obj).__name__:  # not what its arguments name
@@ -201,8 +231,19 @@ def walk_modules():
 def instances(cls):
     """Instances of a class of plain data, as far as its constructor can be guessed."""
     if issubclass(cls, BaseException):
-        for args in ((), ("x",), ("x", 1), ("x", "y", 1), ("x", b"y", 1, 2, "z"), ("x", "y", 1, 2, "z"), ("x", 1, "y"),
-                     ("x", u"y"), (u"x", 0, 1, "y"), ("x",) * 3, ("x",) * 4):
+        for args in (
+            (),
+            ("x",),
+            ("x", 1),
+            ("x", "y", 1),
+            ("x", b"y", 1, 2, "z"),
+            ("x", "y", 1, 2, "z"),
+            ("x", 1, "y"),
+            ("x", "y"),
+            ("x", 0, 1, "y"),
+            ("x",) * 3,
+            ("x",) * 4,
+        ):
             try:
                 yield "exception", cls(*args)
                 return

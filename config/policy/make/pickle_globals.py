@@ -33,15 +33,15 @@ class Reader(object):
         self.seen[key] = max(self.seen[key], how)
         args = args if isinstance(args, list) else []
         if callee.name in REBUILDERS and callee.module in ("copyreg", "copy_reg"):
-            for arg in args[:REBUILDERS[callee.name]]:
+            for arg in args[: REBUILDERS[callee.name]]:
                 self.call(arg, None, BUILT)
         if callee.name == "getattr" and len(args) == 2 and isinstance(args[0], Global) and args[1]:
             return self.found(args[0].module, "%s.%s" % (args[0].name, args[1]))
         return None
 
     def slice(self):
-        items = self.stack[self.marks[-1]:]
-        del self.stack[self.marks.pop():]
+        items = self.stack[self.marks[-1] :]
+        del self.stack[self.marks.pop() :]
         return items
 
     def step(self, op, arg):
@@ -88,9 +88,9 @@ class Reader(object):
             before = list(op.stack_before)
             if pickletools.markobject in before:
                 self.slice()
-                before = before[:before.index(pickletools.markobject)]
+                before = before[: before.index(pickletools.markobject)]
             if before:
-                del stack[-len(before):]
+                del stack[-len(before) :]
             stack.extend([None] * len(op.stack_after))
 
     def read(self, data):

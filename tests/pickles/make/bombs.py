@@ -4,9 +4,11 @@
     python3 bombs.py measure PYTHON... [-o F] loads each in each Python (`bombs_load.py`), adds to F (bombs.measured)
     python3 bombs.py write F                  bombs.txt and bombs.md out of the measurement F
 
-A pickle is a list of pieces, bytes or (bytes, count); `short_hex` writes them as "HEX,HEX*COUNT", which keeps a megabyte
+A pickle is a list of pieces, bytes or (bytes, count); `short_hex` writes them as "HEX,HEX*COUNT", which keeps a
+megabyte
 of nesting in a line. kind: what the pickle is about. rule: who must see it: "watch" (the ResourceWatch), "call" (the
-judge, by the callable and its arguments), "none" (harmless, or no bomb on any Python measured), "over" (harmless, and reported: no program builds it), "missed".
+judge, by the callable and its arguments), "none" (harmless, or no bomb on any Python measured), "over" (harmless, and
+reported: no program builds it), "missed".
 For calls the measurement says which of the two.
 """
 import itertools
@@ -98,35 +100,60 @@ def all_bombs():
 
     # ---- announced sizes
     for label, size in (("1g", GB), ("2g", 2 * GB - 8)):
-        add("binbytes_" + label, "announced", "watch", [b"\x80\x03B" + u4(size) + b"xx."], "BINBYTES of which 3 bytes come")
+        add(
+            "binbytes_" + label,
+            "announced",
+            "watch",
+            [b"\x80\x03B" + u4(size) + b"xx."],
+            "BINBYTES of which 3 bytes come",
+        )
         add("binbytes8_" + label, "announced", "watch", [b"\x80\x04\x8e" + u8(size) + b"xx."], "BINBYTES8")
         add("bytearray8_" + label, "announced", "watch", [b"\x80\x05\x96" + u8(size) + b"xx."], "BYTEARRAY8")
         add("binunicode_" + label, "announced", "none", [b"\x80\x02X" + u4(size) + b"xx."], "BINUNICODE")
         add("binunicode8_" + label, "announced", "none", [b"\x80\x04\x8d" + u8(size) + b"xx."], "BINUNICODE8")
-        add("binstring_" + label, "announced", "none", [b"\x80\x02T" + i4(min(size, 2**31 - 1)) + b"xx."], "BINSTRING")
+        add(
+            "binstring_" + label, "announced", "none", [b"\x80\x02T" + i4(min(size, 2**31 - 1)) + b"xx."], "BINSTRING"
+        )
         add("long4_" + label, "announced", "none", [b"\x80\x02\x8b" + i4(min(size, 2**31 - 1)) + b"xx."], "LONG4")
     for shift in (40, 62):
         add("binbytes8_2p%d" % shift, "announced", "watch", [b"\x80\x04\x8e" + u8(1 << shift) + b"xx."], "BINBYTES8")
         add("bytearray8_2p%d" % shift, "announced", "watch", [b"\x80\x05\x96" + u8(1 << shift) + b"xx."], "BYTEARRAY8")
     add("binbytes8_max", "announced", "watch", [b"\x80\x04\x8e" + u8(2**64 - 1) + b"xx."], "BINBYTES8 of 2**64-1")
     add("bytearray8_256m", "announced", "watch", [b"\x80\x05\x96" + u8(256 * MB) + b"xx."], "256 MB")
-    add("frame_2p40", "announced", "none", [b"\x80\x04\x95" + u8(1 << 40) + b"N."], "FRAME: nothing is allocated for it")
+    add(
+        "frame_2p40", "announced", "none", [b"\x80\x04\x95" + u8(1 << 40) + b"N."], "FRAME: nothing is allocated for it"
+    )
     add("frame_1g", "announced", "none", [b"\x80\x04\x95" + u8(GB) + b"N."], "FRAME")
     add("truncated_bytes", "announced", "none", [b"\x80\x03B" + u4(MB) + b"x"], "1 MB announced: cut off")
     add("bytes_50m", "announced", "none", [b"\x80\x03B" + u4(50 * MB), (b"x", 50 * MB), b"."], "50 MB that are there")
 
     # ---- memo
     for shift in (12, 16, 20, 23, 24, 26, 27, 28, 31):
-        add("long_binput_2p%d" % shift, "memo", "watch" if shift >= 23 else "none",
-            [b"\x80\x02Nr" + u4(1 << shift) + b"."], "LONG_BINPUT %d: the array grows to twice the index" % (1 << shift))
+        add(
+            "long_binput_2p%d" % shift,
+            "memo",
+            "watch" if shift >= 23 else "none",
+            [b"\x80\x02Nr" + u4(1 << shift) + b"."],
+            "LONG_BINPUT %d: the array grows to twice the index" % (1 << shift),
+        )
     add("long_binput_max", "memo", "watch", [b"\x80\x02Nr" + u4(2**32 - 1) + b"."], "LONG_BINPUT 2**32-1")
     add("put_2p27", "memo", "watch", [b"Np%d\n." % (1 << 27)], "PUT, text")
     add("put_huge", "memo", "watch", [b"Np99999999999\n."], "PUT, text, beyond any memory")
-    add("long_binput_steps", "memo", "watch",
-        [b"\x80\x02N"] + [b"r" + u4(1 << shift) for shift in range(12, 28)] + [b"."], "in steps of two")
+    add(
+        "long_binput_steps",
+        "memo",
+        "watch",
+        [b"\x80\x02N"] + [b"r" + u4(1 << shift) for shift in range(12, 28)] + [b"."],
+        "in steps of two",
+    )
     add("memoize_1m", "memo", "none", [b"\x80\x04N", (b"\x94", MB), b"."], "a million times MEMOIZE")
-    add("long_binput_dense", "memo", "none",
-        [b"\x80\x02N"] + [b"r" + u4(i) for i in range(2000)] + [b"."], "dense indices")
+    add(
+        "long_binput_dense",
+        "memo",
+        "none",
+        [b"\x80\x02N"] + [b"r" + u4(i) for i in range(2000)] + [b"."],
+        "dense indices",
+    )
     add("get_missing", "memo", "none", [b"\x80\x02j" + u4(2**32 - 1) + b"."], "LONG_BINGET beyond: a KeyError only")
 
     # ---- nesting
@@ -134,67 +161,166 @@ def all_bombs():
         add("lists_" + label, "nesting", "none", [(b"]", depth), (b"a", depth - 1), b"."], "lists in lists")
         add("dicts_" + label, "nesting", "none", [b"}", (b"N}", depth), (b"s", depth), b"."], "dicts in dicts")
         add("tuples_" + label, "nesting", "none", [b"\x80\x02)", (b"\x85", depth), b"."], "tuples in tuples")
-        add("frozensets_" + label, "nesting", "none", [b"\x80\x04", (b"(", depth), b"N", (b"\x91", depth), b"."], "frozensets in frozensets")
+        add(
+            "frozensets_" + label,
+            "nesting",
+            "none",
+            [b"\x80\x04", (b"(", depth), b"N", (b"\x91", depth), b"."],
+            "frozensets in frozensets",
+        )
         add("marks_" + label, "nesting", "none", [(b"(", depth), b"N."], "MARKs and nothing else")
         add("marks_popped_" + label, "nesting", "none", [b"N", (b"(1", depth), b"."], "MARK, POP_MARK")
     for depth in (500, 2000, 10000, 20000, 40000, 60000, 80000, 100000, 150000, 200000, 300000, 1000000):
-        add("deep_key_%d" % depth, "hash", "watch" if depth >= 10000 else "none",
-            [b"\x80\x02})", (b"\x85", depth), b"Ns."], "a tuple %d deep as a key: hashing recurses in C" % depth)
-    add("deep_key_of_frozenset", "hash", "watch", [b"\x80\x04()", (b"\x85", 1000000), b"\x91."], "as a member of a frozenset")
-    add("deep_key_text", "hash", "watch", [(b"(", 1000000), (b"t", 1000000), b"q\x000}h\x00Ns."], "of protocol 0 opcodes")
-    add("deep_reduce", "nesting", "none",
-        [(b"cbuiltins\nbytearray\n(", 10000), (b"tR", 10000), b"."], "calls in arguments: the stack is a heap array")
-    add("deep_partial", "nesting", "none",
+        add(
+            "deep_key_%d" % depth,
+            "hash",
+            "watch" if depth >= 10000 else "none",
+            [b"\x80\x02})", (b"\x85", depth), b"Ns."],
+            "a tuple %d deep as a key: hashing recurses in C" % depth,
+        )
+    add(
+        "deep_key_of_frozenset",
+        "hash",
+        "watch",
+        [b"\x80\x04()", (b"\x85", 1000000), b"\x91."],
+        "as a member of a frozenset",
+    )
+    add(
+        "deep_key_text",
+        "hash",
+        "watch",
+        [(b"(", 1000000), (b"t", 1000000), b"q\x000}h\x00Ns."],
+        "of protocol 0 opcodes",
+    )
+    add(
+        "deep_reduce",
+        "nesting",
+        "none",
+        [(b"cbuiltins\nbytearray\n(", 10000), (b"tR", 10000), b"."],
+        "calls in arguments: the stack is a heap array",
+    )
+    add(
+        "deep_partial",
+        "nesting",
+        "none",
         [(b"cfunctools\npartial\n", 200000), b"cbuiltins\nlen\n", (b"\x85R", 200000), b"."],
-        "functools.partial of partial: flattened, linear")
+        "functools.partial of partial: flattened, linear",
+    )
 
     # ---- hash and equality
     for levels in (10, 16, 20, 22, 24, 26, 30, 60):
-        add("doubled_key_%d" % levels, "hash", "watch" if levels >= 24 else "none",
-            [b"\x80\x02}"] + doubled(b")", levels) + [b"Ns."], "a tuple of 2**%d visits as a dict key" % levels)
+        add(
+            "doubled_key_%d" % levels,
+            "hash",
+            "watch" if levels >= 24 else "none",
+            [b"\x80\x02}"] + doubled(b")", levels) + [b"Ns."],
+            "a tuple of 2**%d visits as a dict key" % levels,
+        )
     add("doubled_member", "hash", "watch", [b"\x80\x04\x8f("] + doubled(b")", 30) + [b"\x90."], "as a set member")
     add("doubled_in_frozenset", "hash", "watch", [b"\x80\x04("] + doubled(b")", 30) + [b"\x91."], "in a frozenset")
     add("doubled_key_dict_op", "hash", "watch", [b"("] + doubled(b")", 30) + [b"Nd."], "by DICT")
-    add("doubled_key_memo", "hash", "watch",
-        [b"\x80\x02)q\x000"] + [b"h%ch%c\x86q%c0" % (i, i, i + 1) for i in range(40)] + [b"}h(Ns."], "doubled by the memo")
+    add(
+        "doubled_key_memo",
+        "hash",
+        "watch",
+        [b"\x80\x02)q\x000"] + [b"h%ch%c\x86q%c0" % (i, i, i + 1) for i in range(40)] + [b"}h(Ns."],
+        "doubled by the memo",
+    )
     add("tripled_key", "hash", "watch", [b"\x80\x02})", (b"22\x87", 20), b"Ns."], "3**20 visits")
-    add("wide_key", "hash", "watch", [b"\x80\x02(" + b"N" * 100 + b"tq\x000"]
-        + [b"(" + b"h%c" % i * 100 + b"tq%c0" % (i + 1) for i in range(5)] + [b"}h\x05Ns."], "100**6 visits")
-    add("repeated_key", "hash", "watch",
-        [b"\x80\x02(", (b"N", 30000), b"tq\x000}", (b"h\x00Ns", 30000), b"."], "a tuple of 30,000 as a key 30,000 times")
-    add("doubled_by_set_call", "hash", "watch",
-        [b"\x80\x02c__builtin__\nset\n]"] + doubled(b")", 30) + [b"a\x85R."], "set([t])")
-    add("doubled_by_frozenset_call", "hash", "watch",
-        [b"\x80\x02c__builtin__\nfrozenset\n]"] + doubled(b")", 30) + [b"a\x85R."], "frozenset([t])")
-    add("doubled_namedtuple", "hash", "missed",
+    add(
+        "wide_key",
+        "hash",
+        "watch",
+        [b"\x80\x02(" + b"N" * 100 + b"tq\x000"]
+        + [b"(" + b"h%c" % i * 100 + b"tq%c0" % (i + 1) for i in range(5)]
+        + [b"}h\x05Ns."],
+        "100**6 visits",
+    )
+    add(
+        "repeated_key",
+        "hash",
+        "watch",
+        [b"\x80\x02(", (b"N", 30000), b"tq\x000}", (b"h\x00Ns", 30000), b"."],
+        "a tuple of 30,000 as a key 30,000 times",
+    )
+    add(
+        "doubled_by_set_call",
+        "hash",
+        "watch",
+        [b"\x80\x02c__builtin__\nset\n]"] + doubled(b")", 30) + [b"a\x85R."],
+        "set([t])",
+    )
+    add(
+        "doubled_by_frozenset_call",
+        "hash",
+        "watch",
+        [b"\x80\x02c__builtin__\nfrozenset\n]"] + doubled(b")", 30) + [b"a\x85R."],
+        "frozenset([t])",
+    )
+    add(
+        "doubled_namedtuple",
+        "hash",
+        "missed",
         [b"\x80\x02}N", (b"q\x000ctime\nstruct_time\n(" + b"h\x00" * 9 + b"t\x85\x81", 10), b"Ns."],
-        "tuple subclasses, nine items each")
+        "tuple subclasses, nine items each",
+    )
     add("doubled_not_hashed", "hash", "none", [b"\x80\x02"] + doubled(b")", 60) + [b"."], "never a key: costs nothing")
     add("doubled_as_value", "hash", "none", [b"\x80\x02}N"] + doubled(b")", 60) + [b"s."], "as a dict's value")
     for levels in (10, 16, 20, 24, 40):
-        add("equal_sets_%d" % levels, "equality", "watch" if levels >= 24 else "none", equal_sets(levels),
-            "two equal nests of frozensets in one set: compared 2**%d times" % levels)
-    add("equal_tuples", "equality", "watch",
-        [b"\x80\x02}"] + doubled(b")", 26) + [b"Ns"] + doubled(b")", 26) + [b"Ns."], "two equal doubled tuples as keys")
+        add(
+            "equal_sets_%d" % levels,
+            "equality",
+            "watch" if levels >= 24 else "none",
+            equal_sets(levels),
+            "two equal nests of frozensets in one set: compared 2**%d times" % levels,
+        )
+    add(
+        "equal_tuples",
+        "equality",
+        "watch",
+        [b"\x80\x02}"] + doubled(b")", 26) + [b"Ns"] + doubled(b")", 26) + [b"Ns."],
+        "two equal doubled tuples as keys",
+    )
     one_set = [(b"(", 40), b"K\x01", (b"2\x86\x91", 40)]
-    add("same_set_twice", "equality", "over", [b"\x80\x04"] + one_set + [b"q\x000}h\x00Ns}h\x00Ns."],
-        "the same object in two dicts: free, and taken for two equal ones")
+    add(
+        "same_set_twice",
+        "equality",
+        "over",
+        [b"\x80\x04"] + one_set + [b"q\x000}h\x00Ns}h\x00Ns."],
+        "the same object in two dicts: free, and taken for two equal ones",
+    )
     for label, count in (("1k", 1000), ("6k", 6000), ("60k", 60000)):
         keys = [b"\x80\x02}("] + [long1((i + 1) * MODULUS) + b"N" for i in range(count)] + [b"u."]
         add("colliding_ints_" + label, "collision", "none" if count < 5000 else "watch", keys, "multiples of 2**61-1")
-        add("colliding_tuples_" + label, "collision", "none" if count < 5000 else "watch", pairs_as_keys(count),
-            "tuples of -1 and -2, which hash alike")
-        add("distinct_tuples_" + label, "collision", "none",
-            [b"\x80\x02}("] + [b"M" + struct.pack("<H", i & 0xffff) + b"K\x01\x86N" for i in range(count)] + [b"u."],
-            "tuples of small numbers, which do not")
+        add(
+            "colliding_tuples_" + label,
+            "collision",
+            "none" if count < 5000 else "watch",
+            pairs_as_keys(count),
+            "tuples of -1 and -2, which hash alike",
+        )
+        add(
+            "distinct_tuples_" + label,
+            "collision",
+            "none",
+            [b"\x80\x02}("] + [b"M" + struct.pack("<H", i & 0xFFFF) + b"K\x01\x86N" for i in range(count)] + [b"u."],
+            "tuples of small numbers, which do not",
+        )
 
     # ---- numbers and text
     for digits in (4000, 5000, 50000, 200000, 500000, 1000000):
-        add("long_%d" % digits, "digits", "watch" if digits >= 200000 else "none",
-            [b"L", (b"9", digits), b"L\n."], "LONG of %d digits: quadratic" % digits)
+        add(
+            "long_%d" % digits,
+            "digits",
+            "watch" if digits >= 200000 else "none",
+            [b"L", (b"9", digits), b"L\n."],
+            "LONG of %d digits: quadratic" % digits,
+        )
     add("int_1000000", "digits", "watch", [b"I", (b"9", 1000000), b"\n."], "INT")
     add("many_longs", "digits", "none", [(b"L" + b"9" * 10000 + b"L\n", 200), b"."], "200 LONGs of 10,000 digits")
-    add("long_small_many", "digits", "none", [(b"L" + b"9" * 100 + b"L\n0", 10000), b"N."], "10,000 LONGs of 100 digits")
+    add(
+        "long_small_many", "digits", "none", [(b"L" + b"9" * 100 + b"L\n0", 10000), b"N."], "10,000 LONGs of 100 digits"
+    )
     add("long_hex", "digits", "none", [b"L0x", (b"f", 1000000), b"L\n."], "hexadecimal: linear")
     add("float_1000000", "digits", "none", [b"F", (b"9", 1000000), b"\n."], "FLOAT of a million digits")
     add("float_tiny_1000000", "digits", "none", [b"F0.", (b"0", 1000000), b"1\n."], "FLOAT with a million zeros")
@@ -202,18 +328,40 @@ def all_bombs():
     add("unicode_1m", "digits", "none", [b"V", (b"\\u0041", 170000), b"\n."], "UNICODE, a million escapes")
     add("string_1m", "digits", "none", [b"S'", (b"\\x41", 250000), b"'\n."], "STRING")
     add("bad_utf8_1m", "digits", "none", [b"\x80\x02X" + u4(MB), (b"\xff", MB), b"."], "bad UTF-8")
-    add("repeated_int_key", "hash", "watch",
+    add(
+        "repeated_int_key",
+        "hash",
+        "watch",
         [b"\x80\x02\x8b" + i4(500000), (b"\x7f", 500000), b"q\x000}", (b"h\x00Ns", 125000), b"."],
-        "an int of 500 kB as a key: its hash is not kept")
+        "an int of 500 kB as a key: its hash is not kept",
+    )
 
     # ---- growth inside the load
-    add("list_of_itself", "growth", "none", [b"]q\x00", (b"(" + b"h\x00" * 100 + b"e", 100), b"."], "a list appended to itself")
+    add(
+        "list_of_itself",
+        "growth",
+        "none",
+        [b"]q\x00", (b"(" + b"h\x00" * 100 + b"e", 100), b"."],
+        "a list appended to itself",
+    )
     add("setitems_many", "growth", "none", [b"}(", (b"K\x01N", 300000), b"u."], "SETITEMS, one key")
     add("appends_many", "growth", "none", [b"](", (b"N", 1000000), b"e."], "APPENDS of a million")
-    add("ext_4", "growth", "none", [b"\x80\x02\x84" + u4(0x7fffffff) + b"."], "EXT4: not registered")
+    add("ext_4", "growth", "none", [b"\x80\x02\x84" + u4(0x7FFFFFFF) + b"."], "EXT4: not registered")
     add("lists_many", "growth", "none", [b"](", (b"]", 1000000), b"e."], "a million empty lists: 56 bytes each")
-    add("dicts_many", "growth", "none", [b"](", (b"}", 1000000), b"e."], "a million empty dicts: 64 bytes each (2.7: 280)")
-    add("sets_many", "growth", "none", [b"\x80\x04](", (b"\x8f", 1000000), b"e."], "a million empty sets: 216 bytes each")
+    add(
+        "dicts_many",
+        "growth",
+        "none",
+        [b"](", (b"}", 1000000), b"e."],
+        "a million empty dicts: 64 bytes each (2.7: 280)",
+    )
+    add(
+        "sets_many",
+        "growth",
+        "none",
+        [b"\x80\x04](", (b"\x8f", 1000000), b"e."],
+        "a million empty sets: 216 bytes each",
+    )
 
     # ---- calls
     number = lambda n: [b"J" + i4(n)]
@@ -245,7 +393,10 @@ def all_bombs():
         ("deque_maxlen_repeat", call(b"collections", b"deque", endless, number(0))),
         ("counter_repeat", call(b"collections", b"Counter", endless)),
         ("counter_range", call(b"collections", b"Counter", spread(10**9))),
-        ("ordereddict_zip", call(b"collections", b"OrderedDict", call(b"builtins", b"zip", spread(10**9), spread(10**9)))),
+        (
+            "ordereddict_zip",
+            call(b"collections", b"OrderedDict", call(b"builtins", b"zip", spread(10**9), spread(10**9))),
+        ),
         ("array_range", call(b"array", b"array", text(b"q"), spread(10**9))),
         ("struct_time_repeat", call(b"time", b"struct_time", endless)),
         ("product", call(b"itertools", b"product", spread(10**9))),
@@ -269,26 +420,50 @@ def all_bombs():
         ("mul_text", call(b"operator", b"mul", text(b"x"), billion)),
         ("mul_list", call(b"operator", b"mul", [b"(Nl"], billion)),
         ("imul_tuple", call(b"operator", b"imul", [b"(Nt"], billion)),
-        ("repeat_concat", [b"cbuiltins\nlen\n0"] + text(b"x" * 64) + [b"q\x000"]
-         + [b"coperator\nadd\nh%ch%c\x86Rq%c0" % (i, i, i + 1) for i in range(24)] + [b"h\x18"]),
+        (
+            "repeat_concat",
+            [b"cbuiltins\nlen\n0"]
+            + text(b"x" * 64)
+            + [b"q\x000"]
+            + [b"coperator\nadd\nh%ch%c\x86Rq%c0" % (i, i, i + 1) for i in range(24)]
+            + [b"h\x18"],
+        ),
         ("str_ljust", apply(attribute(text(b"x"), b"ljust"), billion)),
         ("str_zfill", apply(attribute(text(b"x"), b"zfill"), billion)),
         ("str_expandtabs", apply(attribute(text(b"\t"), b"expandtabs"), billion)),
         ("str_format", apply(attribute(text(b"{:1000000000}"), b"format"), number(1))),
         ("builtins_format", call(b"builtins", b"format", number(1), text(b"1000000000"))),
         ("mod_format", call(b"operator", b"mod", text(b"%1000000000d"), number(1))),
-        ("str_join", apply(attribute([b"X" + u4(65536), (b"x", 65536)], b"join"),
-                           call(b"itertools", b"repeat", text(b""), number(16384)))),
-        ("str_replace", apply(attribute([b"X" + u4(32768), (b"x", 32768)], b"replace"), text(b"x"),
-                              [b"X" + u4(32768), (b"y", 32768)])),
+        (
+            "str_join",
+            apply(
+                attribute([b"X" + u4(65536), (b"x", 65536)], b"join"),
+                call(b"itertools", b"repeat", text(b""), number(16384)),
+            ),
+        ),
+        (
+            "str_replace",
+            apply(
+                attribute([b"X" + u4(32768), (b"x", 32768)], b"replace"), text(b"x"), [b"X" + u4(32768), (b"y", 32768)]
+            ),
+        ),
         ("random_seed", call(b"random", b"Random", [b"\x8b" + i4(60000), (b"\x7f", 60000)])),
         ("range_huge", spread(2**31 - 1)),
         ("range_hash", [b"}"] + spread(10**9) + [b"Ns"]),
         ("re_compile", call(b"re", b"compile", [b"X" + u4(60000), (b"(?:", 15000), (b")", 15000)])),
         ("ast_literal", call(b"ast", b"literal_eval", [b"X" + u4(60000), (b"-", 60000)])),
-        ("nested_chain", [(b"citertools\nchain\n", 60000), b"]", (b"\x85R", 60000), b"q\x000cbuiltins\nlist\nh\x00\x85R"]),
-        ("nested_reversed_iter", [b"cbuiltins\nlist\n", (b"cbuiltins\nenumerate\n", 60000), b"]", (b"\x85R", 60000), b"\x85R"]),
-        ("nested_map", [b"cbuiltins\nlist\n", (b"cbuiltins\nmap\ncbuiltins\nlen\n", 60000), b"]", (b"\x86R", 60000), b"\x85R"]),
+        (
+            "nested_chain",
+            [(b"citertools\nchain\n", 60000), b"]", (b"\x85R", 60000), b"q\x000cbuiltins\nlist\nh\x00\x85R"],
+        ),
+        (
+            "nested_reversed_iter",
+            [b"cbuiltins\nlist\n", (b"cbuiltins\nenumerate\n", 60000), b"]", (b"\x85R", 60000), b"\x85R"],
+        ),
+        (
+            "nested_map",
+            [b"cbuiltins\nlist\n", (b"cbuiltins\nmap\ncbuiltins\nlen\n", 60000), b"]", (b"\x86R", 60000), b"\x85R"],
+        ),
         ("nested_zip", [b"cbuiltins\nlist\n", (b"cbuiltins\nzip\n", 60000), b"]", (b"\x85R", 60000), b"\x85R"]),
         ("nested_slice_key", [b"}", (b"cbuiltins\nslice\n", 200000), b"N", (b"\x85R", 200000), b"Ns"]),
         ("nested_alias", [b"}", (b"ctypes\nGenericAlias\ncbuiltins\nlist\n", 60000), b"N", (b"\x86R", 60000), b"Ns"]),
@@ -309,12 +484,12 @@ def all_bombs():
 
 def measure(pythons, target, only):
     here = os.path.join(HERE, "bombs_load.py")
-    lines = ["%s %s\n" % (name, short_hex(pieces)) for name, _, _, pieces, _ in all_bombs()
-             if not only or name in only]
+    lines = ["%s %s\n" % (name, short_hex(pieces)) for name, _, _, pieces, _ in all_bombs() if not only or name in only]
     with open(target, "a") as out:
         for python in pythons:
             version = subprocess.check_output(
-                [python, "-c", "import platform; print(platform.python_version())"], text=True).strip()
+                [python, "-c", "import platform; print(platform.python_version())"], text=True
+            ).strip()
             run = subprocess.Popen([python, here], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             answer, _ = run.communicate("".join(lines))
             out.write("".join("%s %s\n" % (version, line) for line in answer.splitlines()))
@@ -346,8 +521,10 @@ def is_bomb(size, figures):
 def write(target):
     measured = read_measured(target)
     versions = sorted({v for row in measured.values() for v in row}, key=lambda v: [int(p) for p in v.split(".")])
-    text = ["# NAME KIND RULE BOMB-ON PICKLE, written by make/bombs.py: see there and bombs.md.",
-            "# BOMB-ON: Pythons on which it took too much, - for none. PICKLE: HEX and HEX*COUNT, commas between them."]
+    text = [
+        "# NAME KIND RULE BOMB-ON PICKLE, written by make/bombs.py: see there and bombs.md.",
+        "# BOMB-ON: Pythons on which it took too much, - for none. PICKLE: HEX and HEX*COUNT, commas between them.",
+    ]
     table = []
     for name, kind, rule, pieces, story in all_bombs():
         row, size = measured.get(name, {}), size_of(pieces)

@@ -2,7 +2,8 @@
 of
 loader.py: CMD as a shell command, CODE as Python source, the others names of the files that loader.py puts there.
 
-A row of callables.txt is "name arguments"; the arguments are a Python expression. A `|` in the name parts the module from a dotted name.
+A row of callables.txt is "name arguments"; the arguments are a Python expression. A `|` in the name parts the module
+from a dotted name.
 """
 import os
 

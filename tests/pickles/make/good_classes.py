@@ -32,7 +32,7 @@ class Old:
 
 class OldInit(Old):
     def __getinitargs__(self):
-        return (2, )
+        return (2,)
 
 
 class Node(object):
@@ -74,7 +74,7 @@ class NewArgsEx(object):
         return object.__new__(cls)
 
     def __getnewargs_ex__(self):
-        return (1, ), {"key": [2]}
+        return (1,), {"key": [2]}
 
 
 class Reduced(object):
@@ -109,7 +109,7 @@ class Meta(type):
     pass
 
 
-Metaclassed = Meta("Metaclassed", (object, ), {"__module__": __name__})
+Metaclassed = Meta("Metaclassed", (object,), {"__module__": __name__})
 
 
 class Outer(object):
@@ -206,16 +206,44 @@ def shared():
 
 
 MAKERS = [
-    Plain, Old, OldInit, lambda: Node("a", Node("b")), Slots, SlotsAndDict, WithState, lambda: NewArgs(1, "b"), NewArgsEx,
-    Reduced, lambda: ReducedWithItems(), ReducedToName, lambda: SINGLETON, lambda: Metaclassed(), lambda: Metaclassed,
-    lambda: Outer.Inner(Outer.Inner.Innermost()), lambda: Outer.Inner.Innermost, lambda: with_attribute(ListSub([1, 2])),
-    lambda: with_attribute(DictSub(a=1)), lambda: with_attribute(SetSub([1])), lambda: with_attribute(IntSub(3)),
-    lambda: with_attribute(StrSub("s")), lambda: with_attribute(BytesSub(b"b")), lambda: with_attribute(FloatSub(1.5)),
-    lambda: with_attribute(OrderedSub(a=1)), lambda: DequeSub([1], 2), lambda: DefaultSub(list, a=[1]), lambda: Pair(1, [2]),
-    lambda: AppError("m", 3), lambda: with_attribute(Plain("x")), shared, lambda: [Plain(str(i)) for i in range(300)],
-    lambda: {Pair(i, i): Node(i) for i in range(5)}, lambda: {frozenset([1]): Plain("set")}, lambda: type(Plain("x")),
+    Plain,
+    Old,
+    OldInit,
+    lambda: Node("a", Node("b")),
+    Slots,
+    SlotsAndDict,
+    WithState,
+    lambda: NewArgs(1, "b"),
+    NewArgsEx,
+    Reduced,
+    lambda: ReducedWithItems(),
+    ReducedToName,
+    lambda: SINGLETON,
+    lambda: Metaclassed(),
+    lambda: Metaclassed,
+    lambda: Outer.Inner(Outer.Inner.Innermost()),
+    lambda: Outer.Inner.Innermost,
+    lambda: with_attribute(ListSub([1, 2])),
+    lambda: with_attribute(DictSub(a=1)),
+    lambda: with_attribute(SetSub([1])),
+    lambda: with_attribute(IntSub(3)),
+    lambda: with_attribute(StrSub("s")),
+    lambda: with_attribute(BytesSub(b"b")),
+    lambda: with_attribute(FloatSub(1.5)),
+    lambda: with_attribute(OrderedSub(a=1)),
+    lambda: DequeSub([1], 2),
+    lambda: DefaultSub(list, a=[1]),
+    lambda: Pair(1, [2]),
+    lambda: AppError("m", 3),
+    lambda: with_attribute(Plain("x")),
+    shared,
+    lambda: [Plain(str(i)) for i in range(300)],
+    lambda: {Pair(i, i): Node(i) for i in range(5)},
+    lambda: {frozenset([1]): Plain("set")},
+    lambda: type(Plain("x")),
 ]
 
 if not PY2:
     import good_classes3
+
     MAKERS += good_classes3.MAKERS

@@ -39,6 +39,7 @@ class Typed(typing.NamedTuple):
     name: str
     count: int = 0
 
+
 T = typing.TypeVar("T")
 
 
@@ -46,14 +47,32 @@ class Box(typing.Generic[T]):
     def __init__(self, value):
         self.value = value
 
-MAKERS += [lambda: list(Color), lambda: list(Level), lambda: Access.READ | Access.WRITE, lambda: Mode.A | Mode.B,
-           lambda: Mode(0), lambda: Text.YES, lambda: Holder.Nested.X, lambda: Typed("a"), lambda: Box(1), lambda: Box[int],
-           lambda: Box[int]("x"), lambda: typing.List[Plain], lambda: typing.Dict[str, typing.Optional[Plain]],
-           lambda: typing.Union[Plain, int], lambda: typing.Callable[[Plain], int], lambda: T, lambda: Color,
-           lambda: {Color.RED: Level.HIGH}]
+
+MAKERS += [
+    lambda: list(Color),
+    lambda: list(Level),
+    lambda: Access.READ | Access.WRITE,
+    lambda: Mode.A | Mode.B,
+    lambda: Mode(0),
+    lambda: Text.YES,
+    lambda: Holder.Nested.X,
+    lambda: Typed("a"),
+    lambda: Box(1),
+    lambda: Box[int],
+    lambda: Box[int]("x"),
+    lambda: typing.List[Plain],
+    lambda: typing.Dict[str, typing.Optional[Plain]],
+    lambda: typing.Union[Plain, int],
+    lambda: typing.Callable[[Plain], int],
+    lambda: T,
+    lambda: Color,
+    lambda: {Color.RED: Level.HIGH},
+]
 if hasattr(enum, "StrEnum"):
+
     class Word(enum.StrEnum):
         GO = enum.auto()
+
     MAKERS += [lambda: Word.GO]
 
 try:
@@ -61,6 +80,7 @@ try:
 except ImportError:  # 3.6
     dataclasses = None
 if dataclasses:
+
     @dataclasses.dataclass
     class Job:
         name: str
@@ -71,9 +91,15 @@ if dataclasses:
         x: int
         y: float = 0.0
 
-    MAKERS += [lambda: Job("a", ["t"]), lambda: Frozen(1), lambda: [Job(str(i)) for i in range(20)],
-               lambda: dataclasses.asdict(Job("a")), lambda: dataclasses.replace(Frozen(1), x=2)]
+    MAKERS += [
+        lambda: Job("a", ["t"]),
+        lambda: Frozen(1),
+        lambda: [Job(str(i)) for i in range(20)],
+        lambda: dataclasses.asdict(Job("a")),
+        lambda: dataclasses.replace(Frozen(1), x=2),
+    ]
     if sys.version_info >= (3, 10):
+
         @dataclasses.dataclass(slots=True, frozen=True)
         class Slotted:
             x: int

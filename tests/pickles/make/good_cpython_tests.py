@@ -17,10 +17,34 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LEFT_OUT = (
-    "test_bigmem*", "test_socket*", "test_ssl*", "test_tk*", "test_ttk*", "test_idle*", "test_urllib2net*", "test_dbm*",
-    "test_largefile*", "test_gdb*", "test_tools*", "test_regrtest*", "test_support*", "test_embed*", "test_site*",
-    "test_peg_generator*", "test_capi*", "test_venv*", "test_ensurepip*", "test_faulthandler*", "test_free_threading*",
-    "test_cprofile*", "test_profile*", "test_pdb*", "test_import*", "test_sys", "test_subprocess*", "test_xpickle*",
+    "test_bigmem*",
+    "test_socket*",
+    "test_ssl*",
+    "test_tk*",
+    "test_ttk*",
+    "test_idle*",
+    "test_urllib2net*",
+    "test_dbm*",
+    "test_largefile*",
+    "test_gdb*",
+    "test_tools*",
+    "test_regrtest*",
+    "test_support*",
+    "test_embed*",
+    "test_site*",
+    "test_peg_generator*",
+    "test_capi*",
+    "test_venv*",
+    "test_ensurepip*",
+    "test_faulthandler*",
+    "test_free_threading*",
+    "test_cprofile*",
+    "test_profile*",
+    "test_pdb*",
+    "test_import*",
+    "test_sys",
+    "test_subprocess*",
+    "test_xpickle*",
 )
 SLOW = {"test_multiprocessing*": 150, "test_concurrent_futures*": 100, "test_pickle": 150, "test_cpickle": 100}
 
@@ -47,12 +71,25 @@ def run(python, module, output, seconds):
     with tempfile.TemporaryDirectory(prefix="good-") as private:
         with open(os.path.join(private, "sitecustomize.py"), "w", encoding="ascii") as site:
             site.write("import sys\nsys.path.insert(0, %r)\nimport good_record\nsys.path.pop(0)\n" % HERE)
-        environment = dict(os.environ, PYTHONPATH=private, GOOD_RECORD=output, GOOD_SOURCE=module, TMPDIR=private,
-                           PYTHONDONTWRITEBYTECODE="1", HOME=private)
+        environment = dict(
+            os.environ,
+            PYTHONPATH=private,
+            GOOD_RECORD=output,
+            GOOD_SOURCE=module,
+            TMPDIR=private,
+            PYTHONDONTWRITEBYTECODE="1",
+            HOME=private,
+        )
         is_old = b"2.7" in subprocess.run([python, "-V"], stderr=subprocess.STDOUT, stdout=subprocess.PIPE).stdout
-        process = subprocess.Popen([python, "-m", "test.regrtest" if is_old else "test", module], cwd=private,
-                                   env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            [python, "-m", "test.regrtest" if is_old else "test", module],
+            cwd=private,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             return str(process.wait(timeout=seconds))
         except subprocess.TimeoutExpired:

@@ -27,11 +27,26 @@ def note(how, data):
     except Exception:
         return
     key = hashlib.md5(data).digest()
-    if state["fd"] is None or not data or len(data) > MAX_BYTES or key in state["seen"] or len(state["seen"]) > MAX_KEPT:
+    if (
+        state["fd"] is None
+        or not data
+        or len(data) > MAX_BYTES
+        or key in state["seen"]
+        or len(state["seen"]) > MAX_KEPT
+    ):
         return
     state["seen"].add(key)
-    line = json.dumps({"source": os.environ.get("GOOD_SOURCE", ""), "how": how, "python": "%d.%d" % sys.version_info[:2],
-                       "data": base64.b64encode(data).decode("ascii")}) + "\n"
+    line = (
+        json.dumps(
+            {
+                "source": os.environ.get("GOOD_SOURCE", ""),
+                "how": how,
+                "python": "%d.%d" % sys.version_info[:2],
+                "data": base64.b64encode(data).decode("ascii"),
+            }
+        )
+        + "\n"
+    )
     try:
         os.write(state["fd"], line.encode("ascii"))
     except OSError:  # a test that closes every descriptor
@@ -102,17 +117,22 @@ def wrap_functions(module, names):
         if real is None:
             continue
         if name.endswith("dumps"):
+
             def wrapped(obj, *args, **kwargs):
                 data = kwargs.pop("good_real")(obj, *args, **kwargs)
                 note("dump", data)
                 return data
+
         elif name.endswith("dump"):
+
             def wrapped(obj, file, *args, **kwargs):
                 tee = Tee(file)
                 result = kwargs.pop("good_real")(obj, tee if hasattr(file, "write") else file, *args, **kwargs)
                 note("dump", tee.take())
                 return result
+
         else:
+
             def wrapped(data, *args, **kwargs):
                 result = kwargs.pop("good_real")(data, *args, **kwargs)
                 note("load", data)
@@ -134,9 +154,11 @@ def install(path):
     state["fd"] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     if PY2:
         import cPickle
+
         make = cPickle.Pickler
         cPickle.Pickler = lambda file=None, *args, **kwargs: (
-            RecordingOld(make, file, *args, **kwargs) if hasattr(file, "write") else make(file, *args, **kwargs))
+            RecordingOld(make, file, *args, **kwargs) if hasattr(file, "write") else make(file, *args, **kwargs)
+        )
         wrap_functions(cPickle, ("dumps", "loads"))
         wrap_functions(pickle, ("dumps", "loads"))
         # a classic class: patched in place

@@ -3,7 +3,8 @@
 
     good_select.py RECORDING.jsonl... [--budget BYTES] [--all FILE]
 
-A line of good.jsonl: {"id", "group", "python": versions that wrote it (or first-last), "expect", "data": base64}. `expect` is "quiet"
+A line of good.jsonl: {"id", "group", "python": versions that wrote it (or first-last), "expect", "data": base64}.
+`expect` is "quiet"
 when every name the pickle resolves is of the standard library, else "unknown" (user classes, other packages: only
 pickle.unknown-call may be raised, and only for those names). Equal bytes are one entry. Within the budget the smallest
 pickle of every set of names (user classes are one) and protocol is kept first, then of every
@@ -29,7 +30,15 @@ from make_policy import mapped  # noqa: E402
 from pickle_globals import Reader  # noqa: E402
 
 MAX_SIZE = 4000  # of an entry that is kept, in base64
-MAX_SIZES = {"cpython": 340, "standard": 600, "exceptions": 400, "pandas": 1800, "sklearn": 1500, "numpy": 1500, "tasks": 700}
+MAX_SIZES = {
+    "cpython": 340,
+    "standard": 600,
+    "exceptions": 400,
+    "pandas": 1800,
+    "sklearn": 1500,
+    "numpy": 1500,
+    "tasks": 700,
+}
 PACKAGES = ("cloudpickle", "dill", "joblib", "numpy", "pandas", "scipy", "sklearn", "torch-shaped")
 
 # Names that a pickle of the recordings resolves and that no data which travels needs: an alarm on them is right.
@@ -136,9 +145,16 @@ def reason_apart(names):
 
 def neutral(data):
     """Without the folders of the machine that recorded it: tracebacks name them. Lengths stay."""
-    for folder in sorted((sys.prefix, os.path.expanduser("~"), os.path.abspath(os.path.join(HERE, "..", "..", ".."))),
-                         key=len, reverse=True):
-        data = data.replace(folder.encode(), b"/srv".ljust(len(folder), b"x")) if len(folder) > 4 and folder != "/usr" else data
+    for folder in sorted(
+        (sys.prefix, os.path.expanduser("~"), os.path.abspath(os.path.join(HERE, "..", "..", ".."))),
+        key=len,
+        reverse=True,
+    ):
+        data = (
+            data.replace(folder.encode(), b"/srv".ljust(len(folder), b"x"))
+            if len(folder) > 4 and folder != "/usr"
+            else data
+        )
     return data
 
 
@@ -162,7 +178,7 @@ def read(paths):
                 counts["lines"] += 1
                 if record["how"] == "load":
                     try:
-                        data = data[:end_of(data)]
+                        data = data[: end_of(data)]
                     except Exception:  # what genops refuses and one unpickler loads
                         counts["loaded, but no pickle for pickletools"] += 1
                         continue
@@ -200,9 +216,17 @@ def main():
         if any(op.name.startswith("EXT") or "PERSID" in op.name for op, _, _ in pickletools.genops(data)):
             expect = "unknown"  # names and objects that only the program knows
         own = group in PACKAGES  # their names matter; elsewhere each test has classes of its own
-        entries.append({"id": hashlib.sha256(data).hexdigest()[:12], "group": group,
-                        "python": versions_text(versions), "expect": expect,
-                        "data": base64.b64encode(data).decode("ascii"), "key": (frozenset(n if n.split(".")[0] in stdlib or own else "" for n in names), protocol), "shape": shape})
+        entries.append(
+            {
+                "id": hashlib.sha256(data).hexdigest()[:12],
+                "group": group,
+                "python": versions_text(versions),
+                "expect": expect,
+                "data": base64.b64encode(data).decode("ascii"),
+                "key": (frozenset(n if n.split(".")[0] in stdlib or own else "" for n in names), protocol),
+                "shape": shape,
+            }
+        )
     entries.sort(key=lambda e: (e["group"] not in PACKAGES, len(e["data"]), e["id"]))
 
     def line(entry):

@@ -23,8 +23,10 @@ def memo():
     yield "memo/names-text", b"\x80\x04Vos\np0\n0Vsystem\np1\n0g0\ng1\n\x93" + RUN + b"."
     yield "memo/names-binary", P4 + SHORT_OS + b"q\x00" + SHORT_SYSTEM + b"q\x01\x30\x30h\x00h\x01\x93" + RUN + b"."
     yield "memo/names-memoize", P4 + SHORT_OS + b"\x94" + SHORT_SYSTEM + b"\x9400h\x00h\x01\x93" + RUN + b"."
-    yield "memo/names-long", P4 + SHORT_OS + b"r\x00\x01\x00\x00" + SHORT_SYSTEM + b"r\xff\xff\x00\x0000j\x00\x01\x00\x00j\xff\xff\x00\x00\x93" + RUN + b"."
-    yield "memo/overwritten", P4 + b"\x8c\x04mathq\x00" + SHORT_OS + b"q\x0000" + SHORT_SYSTEM + b"q\x01" + b"0h\x00h\x01\x93" + RUN + b"."
+    names = SHORT_OS + b"r\x00\x01\x00\x00" + SHORT_SYSTEM + b"r\xff\xff\x00\x00"
+    yield "memo/names-long", P4 + names + b"00j\x00\x01\x00\x00j\xff\xff\x00\x00\x93" + RUN + b"."
+    names = b"\x8c\x04mathq\x00" + SHORT_OS + b"q\x0000" + SHORT_SYSTEM + b"q\x01"
+    yield "memo/overwritten", P4 + names + b"0h\x00h\x01\x93" + RUN + b"."
     yield "memo/overwritten-callable", b"cbuiltins\nlen\nq\x00" + SYSTEM + b"q\x0000h\x00" + RUN + b"."
     yield "memo/odd-index", SYSTEM + b"p7\n0g7\n" + RUN + b"."
     yield "memo/far-index", SYSTEM + b"r\x40\x42\x0f\x000j\x40\x42\x0f\x00" + RUN + b"."
@@ -89,9 +91,12 @@ def opcodes():
     yield "newobj/function-refused-after-call", SYSTEM + RUN + b"0" + SYSTEM + b")\x81."
     for kind, code in (("EXT1", b"\x82\xf0"), ("EXT2", b"\x83\xf0\x00"), ("EXT4", b"\x84\xf0\x00\x00\x00")):
         for number, names in (("", b"Vos\nVsystem\nI240\n"), ("-posix", b"Vposix\nVsystem\nI240\n")):
-            yield "ext/registered-in-the-pickle/" + kind + number, b"\x80\x02ccopyreg\nadd_extension\n(" + names + b"tR0" + code + RUN + b"."
-        yield "ext/py2-name/" + kind, b"\x80\x02ccopy_reg\nadd_extension\n(S'os'\nS'system'\nI240\ntR0" + code + RUN + b"."
-    yield "ext/registry-written", b"\x80\x02ccopyreg\n_inverted_registry\n(I240\n(Vos\nVsystem\ntu0\x82\xf0" + RUN + b"."
+            data = b"\x80\x02ccopyreg\nadd_extension\n(" + names + b"tR0" + code + RUN + b"."
+            yield "ext/registered-in-the-pickle/" + kind + number, data
+        names = b"S'os'\nS'system'\nI240\n"
+        yield "ext/py2-name/" + kind, b"\x80\x02ccopy_reg\nadd_extension\n(" + names + b"tR0" + code + RUN + b"."
+    written = b"(I240\n(Vos\nVsystem\ntu0\x82\xf0"
+    yield "ext/registry-written", b"\x80\x02ccopyreg\n_inverted_registry\n" + written + RUN + b"."
     yield "ext/registry-set-one", b"\x80\x02ccopyreg\n_inverted_registry\nI240\n(Vos\nVsystem\nts0\x82\xf0" + RUN + b"."
     yield "ext/cache-written", b"\x80\x02ccopyreg\n_extension_cache\nI240\n" + SYSTEM + b"s0\x82\xf0" + RUN + b"."
     yield "persistent/after-call-text", SYSTEM + RUN + b"0P5\n."
@@ -237,9 +242,8 @@ def computed_names():
     for name, made in strings.items():
         yield "name-by-call/" + name, stacked(SHORT_OS, made)
     for name in ("join-dotted", "decode", "rot13", "concat", "str-newobj", "base64"):
-        yield "name-by-call/getattr-" + name, P4 + b"cbuiltins\ngetattr\n" + b"cimportlib\nimport_module\nVos\n\x85R" + strings[
-            name
-        ] + b"\x86R" + RUN + b"."
+        module = b"cbuiltins\ngetattr\ncimportlib\nimport_module\nVos\n\x85R"
+        yield "name-by-call/getattr-" + name, P4 + module + strings[name] + b"\x86R" + RUN + b"."
     yield "name-by-call/from-global-text", P4 + b"cos\n__name__\n" + SHORT_SYSTEM + b"\x93" + RUN + b"."
     yield "name-by-call/from-global-path-name", P4 + b"cposix\n__name__\n" + SHORT_SYSTEM + b"\x93" + RUN + b"."
     yield "name-by-call/os-name", P4 + b"cos\nname\n" + SHORT_SYSTEM + b"\x93" + RUN + b"."

@@ -1,6 +1,7 @@
 """Loads pickles for real, each in a throw-away process, and says what they did. Runs in every Python, 2.7 to 3.13.
 
-Reads one JSON object a line ({"id", "pickle" in base64, "role", "probe", "import"}), answers one a line. Run it in the sandbox of
+Reads one JSON object a line ({"id", "pickle" in base64, "role", "probe", "import"}), answers one a line. Run it in
+the sandbox of
 run.py alone: what is loaded executes. Roles: "load" is loads(); "task" does with the result what a Pool worker does
 with a task (multiprocessing/pool.py `worker`); "request" what a manager's server does after it read a request.
 

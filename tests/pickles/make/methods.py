@@ -54,12 +54,10 @@ def methods():
     yield "task", (0, 0, WRITE, (tree(), "out.xml"), {}), {"role": "task"}
     yield "task-list", ["a", "b", WRITE, (tree(), "out.xml"), {}], {"role": "task"}
     yield "task-caller", (0, 0, caller, (tree(),), {}), {"role": "task"}
-    yield "hints", each(
-        at("typing.get_type_hints"), [inst("types.SimpleNamespace", {"__annotations__": {"x": CODE}})]
-    )
-    yield "install", each(
-        at("gettext.NullTranslations.install", 1), [inst("gettext.NullTranslations")]
-    ), {"probe": "'_' in sys.modules['builtins'].__dict__"}
+    yield "hints", each(at("typing.get_type_hints"), [inst("types.SimpleNamespace", {"__annotations__": {"x": CODE}})])
+    yield "install", each(at("gettext.NullTranslations.install", 1), [inst("gettext.NullTranslations")]), {
+        "probe": "'_' in sys.modules['builtins'].__dict__"
+    }
 
 
 def shared():
