@@ -32,14 +32,32 @@ CallVerdict CallJudge::judge_write(Value target, bool by_build, uint64_t offset)
   if (is_shared(target)) return deny(policy_.tampering(), log_.result(target).callable->full_name() + "()");
   const CallDetail* made = by_build ? nullptr : log_.detail(target);
   if (made == nullptr) return {};
-  const KnownCallable* cls = log_.class_of(target);
-  const bool wraps = cls != nullptr && cls->module == "collections" &&
-                     (cls->name == "ChainMap" || cls->name == "UserDict" || cls->name == "UserList");
+  const auto wraps = [&](Value value) {
+    const KnownCallable* cls = log_.class_of(value);
+    return cls != nullptr && cls->module == "collections" &&
+           (cls->name == "ChainMap" || cls->name == "UserDict" || cls->name == "UserList");
+  };
+  const bool is_wrapper = wraps(target);
   const auto held = [&](Value value) -> CallVerdict {
+    // Wrappers of wrappers: a program has no reason for more than a few.
+    for (int depth = 0; is_wrapper && depth < kMaxDepth && wraps(value); ++depth) {
+      const CallDetail* inner = log_.detail(value);
+      if (inner == nullptr) return deny(policy_.tampering(), "?");
+      const auto state = inner->state.is(ValueKind::kDict) ? store_.items(inner->state) : std::nullopt;
+      const auto data = state ? attribute_in(state->kept, "data") : std::nullopt;
+      const auto maps = state ? attribute_in(state->kept, "maps") : std::nullopt;
+      const auto first = maps ? store_.items(*maps) : std::nullopt;
+      value = data ? *data : first && !first->kept.empty() ? first->kept[0] : inner->first;
+    }
+    if (is_wrapper && is_shared(value)) return deny(policy_.tampering(), "?");
     if (!value.is(ValueKind::kGlobal)) return {};
     const KnownCallable& known = log_.callable(value);
-    const bool counts = wraps || known.judgement.cls == CallableClass::kDangerous;
+    const bool counts = is_wrapper || known.judgement.cls == CallableClass::kDangerous;
     return counts ? deny(policy_.tampering(), known.full_name()) : CallVerdict{};
+  };
+  const auto held_in = [&](Value list) -> CallVerdict {  // {'maps': [sys.modules]}
+    const auto items = is_wrapper && list.is(ValueKind::kList) ? store_.items(list) : std::nullopt;
+    return items && !items->kept.empty() ? held(items->kept[0]) : CallVerdict{};
   };
   for (const Value value : {made->first, made->second}) {
     if (CallVerdict verdict = held(value); verdict.finding) return verdict;
@@ -53,6 +71,7 @@ CallVerdict CallJudge::judge_write(Value target, bool by_build, uint64_t offset)
     }
     for (const Value value : pairs) {
       if (CallVerdict verdict = held(value); verdict.finding) return verdict;
+      if (CallVerdict verdict = held_in(value); verdict.finding) return verdict;
     }
     return {};
   };

@@ -83,7 +83,23 @@ def shared():
     }
 
 
+def wrapped():
+    """Written through what holds it."""
+    modules = at("sys.modules")
+    hidden = {"probe": "'hidden' in sys.modules"}
+    chain = Call("collections.ChainMap", modules)
+
+    def write(target):
+        return Items(target, [("hidden", 1)], one=True)
+
+    yield "chain-of-chain", write(Call("collections.ChainMap", chain)), hidden
+    yield "userdict-of-chain", write(Build(Call("collections.UserDict"), {"data": chain})), hidden
+    yield "chain-maps", write(Build(Call("collections.ChainMap", by="newobj"), {"maps": [modules]})), hidden
+    yield "chain-maps-chain", write(Build(Call("collections.ChainMap", by="newobj"), {"maps": [chain]})), hidden
+    yield "update", each(at("collections.ChainMap.update", 1), [chain], [{"hidden": 1}]), hidden
+
+
 def entries():
-    for name, parts in (("method", methods), ("shared", shared)):
+    for name, parts in (("method", methods), ("shared", shared), ("wrapped", wrapped)):
         for entry in parts():
             yield "%s/%s" % (name, entry[0]), entry[1], entry[2] if len(entry) > 2 else {}

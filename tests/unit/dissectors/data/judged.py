@@ -123,6 +123,8 @@ WANT={'pool-direct': 'code-execution posix.system',
  'exists-map': '',
  'GOOD-enum': '',
  'GOOD-logger': '',
+ 'GOOD-attrgetter': '',
+ 'GOOD-itemgetter-message': '',
  'plain-pair': 'dangerous-reference posix.system',
  'GOOD-new-tuple': ''}
 def add(name,p): print(name,p.hex(),WANT[name] or '-',sep='\t')
@@ -267,3 +269,6 @@ add('GOOD-pool-date', D((0,0,pool.mapstar,((operator.methodcaller('isoformat'),(
 add('exists-map', E(pathlib.Path.exists,[pathlib.Path('a')]))
 add('GOOD-enum', D([http.HTTPStatus.OK,{http.HTTPStatus.OK: 1}]))
 add('GOOD-logger', D({'log': logging.getLogger('a')}))
+import email.message
+add('GOOD-attrgetter', D((0,0,pool.mapstar,((operator.attrgetter('name'),(pathlib.Path('a'),)),),{})))
+add('GOOD-itemgetter-message', D((0,0,pool.mapstar,((operator.itemgetter('Subject'),(email.message.Message(),)),),{})))
