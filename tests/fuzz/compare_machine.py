@@ -57,6 +57,9 @@ TOLERATED = [re.compile(pattern) for pattern in (
     r"out-of-band",
 )]
 
+RESULT = re.compile(r"#\d+\Z")  # of oracle.name_of
+
+
 class _Beyond(object):
     pass
 
@@ -161,7 +164,7 @@ class _Matcher(object):
         if kind == "name":
             if items == "persistent.load":
                 return isinstance(node, ast.Name) and node.id == "PERSISTENT"
-            return self.result(node, int(items[1:])) if items[0] == "#" else _dotted(node) == _text(items)
+            return self.result(node, int(items[1:])) if RESULT.match(items) else _dotted(node) == _text(items)
         if kind == "bytearray":
             return isinstance(node, ast.Call) and _dotted(node.func) == "bytearray" and self.match(node.args[0], items)
         if kind == "arguments":  # the pure unpickler takes anything that is iterable
@@ -287,7 +290,7 @@ def _differences(data, pure, end, total, names, recorded):
             return "call", name, args, "machine", callee, text, opcode, ended
         if name == "persistent.load":
             same = "persistent" in callee
-        elif name[0] == "#":
+        elif RESULT.match(name):
             maker = numbers[int(name[1:])]
             made = recorded[maker][0] + recorded[maker][1]
             cut = len(made.encode("utf-8", "replace")) > KMAX_CALLEE

@@ -18,7 +18,9 @@ static std::string judge(ByteSpan bytes, size_t piece) {
   const PickleReport r = machine.report(true);
   const bool bounded = r.program.size() <= PickleReport::kMaxProgramText && r.calls.size() <= PickleReport::kMaxCalls &&
                        r.findings.size() <= PickleReport::kMaxFindings && r.globals.size() <= PickleReport::kMaxGlobals;
-  if (!bounded || machine.store().memory_bytes() > 3 * limits.pickle_text_bytes || r.length > bytes.size()) std::abort();
+  static const auto share = static_cast<size_t>(ValueStore::kMaxShare * limits.pickle_text_bytes);
+  static const size_t most = share + ValueStore::kLeastBytes + ValueStore::kSlackBytes;
+  if (!bounded || machine.store().memory_bytes() > most || r.length > bytes.size()) std::abort();
   std::string text =
       r.program + "|" + std::to_string(r.length) + std::string(r.end_reason) + std::to_string(r.trailing_bytes);
   for (const auto& name : r.globals) text += name;

@@ -1,6 +1,7 @@
 // The driver of a fuzz target where libFuzzer is not at hand: runs LLVMFuzzerTestOneInput over every file of a corpus
-// folder as it is, cut short, and mutated. The same inputs in the same order every time: the generator is seeded by a
-// constant and takes nothing from the clock. Bounded by kMutationsTotal and kMaxInputBytes, not by time.
+// folder as it is, cut short, and mutated, and over random bytes, which are choices to a target that has a grammar. The
+// same inputs in the same order every time: the generator is seeded by a constant and takes nothing from the clock.
+// Bounded by MUTATIONS and kMaxInputBytes, not by time.
 //
 //   NAME_fuzz CORPUS [MUTATIONS]
 //
@@ -26,6 +27,8 @@ using Bytes = std::vector<uint8_t>;
 
 constexpr size_t kMutationsTotal = 4000;
 constexpr size_t kMaxInputBytes = size_t{64} << 10;
+constexpr size_t kMaxRandomBytes = 512;
+constexpr size_t kRandomOneIn = 4;
 
 void run(const Bytes& input) {
   static const bool keep = std::getenv("PICKLETAP_KEEP_INPUT") != nullptr;
@@ -58,6 +61,12 @@ std::vector<Bytes> read_corpus(const std::filesystem::path& folder) {
 class Mutator {
  public:
   explicit Mutator(const std::vector<Bytes>& corpus) : corpus_(corpus) {}
+
+  Bytes make() {
+    Bytes input(below(kMaxRandomBytes));
+    for (uint8_t& byte : input) byte = static_cast<uint8_t>(random_());
+    return input;
+  }
 
   Bytes mutate(const Bytes& seed) {
     Bytes input(seed.begin(), seed.begin() + static_cast<std::ptrdiff_t>(std::min(seed.size(), kMaxInputBytes)));
@@ -127,7 +136,9 @@ int main(int argc, char** argv) {
 
   for (const Bytes& seed : corpus) run(seed);
   Mutator mutator(corpus);
-  for (size_t i = 0; i < mutations; ++i) run(mutator.mutate(corpus[i % corpus.size()]));
+  for (size_t i = 0; i < mutations; ++i) {
+    run(i % kRandomOneIn == 0 ? mutator.make() : mutator.mutate(corpus[i % corpus.size()]));
+  }
   std::printf("%zu mutations\n", mutations);
   return 0;
 }
