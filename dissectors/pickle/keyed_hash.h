@@ -15,7 +15,8 @@ class KeyedHash {
   /// it the secret is a constant.
   static void set_secret(uint64_t first, uint64_t second) { secrets_ = {first, second | 1}; }
 
-  static uint64_t of(uint64_t number) { return mix(number ^ secrets_.first, secrets_.second); }
+  /// Another for each number: for containers that take a number for its own hash.
+  static uint64_t permuted(uint64_t number) { return (number ^ secrets_.first) * secrets_.second; }
 
   /// Starts from another hash, for keys of several parts.
   static uint64_t of(std::string_view text, uint64_t start = 0) {
@@ -33,9 +34,6 @@ class KeyedHash {
     }
     return mix(hash ^ last, secrets_.second);
   }
-
-  /// For containers of the standard library.
-  size_t operator()(uint64_t number) const { return of(number); }
 
  private:
   struct Secrets {

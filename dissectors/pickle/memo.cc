@@ -4,6 +4,7 @@
 #include <charconv>
 #include <system_error>
 
+#include "dissectors/pickle/keyed_hash.h"
 #include "dissectors/pickle/literals.h"
 
 namespace pickletap {
@@ -71,7 +72,7 @@ void PickleMemo::put_far(uint64_t index, Value value) {
   // At the end of them all, as a pickler puts: it cannot be there yet.
   const bool is_new = index == far_dense_end_ && far_sparse_.empty() && !count_uncertain_;
   if (index < kWord) count_far(index);
-  if (const auto known = is_new ? far_.end() : far_.find(index); known != far_.end()) {
+  if (const auto known = is_new ? far_.end() : far_.find(KeyedHash::permuted(index)); known != far_.end()) {
     known->second = value;
     return;
   }
@@ -84,17 +85,17 @@ void PickleMemo::put_far(uint64_t index, Value value) {
     return;
   }
   ++count;
-  far_.emplace(index, value);
+  far_.emplace(KeyedHash::permuted(index), value);
 }
 
 void PickleMemo::count_far(uint64_t index) {
   if (index < far_dense_end_) return;
   if (index > far_dense_end_) {
-    if (far_sparse_.contains(index)) return;
+    if (far_sparse_.contains(KeyedHash::permuted(index))) return;
     if (far_sparse_.size() >= kMaxFar) {
       count_uncertain_ = true;
     } else {
-      far_sparse_.insert(index);
+      far_sparse_.insert(KeyedHash::permuted(index));
     }
     ++used_;
     return;
@@ -102,15 +103,15 @@ void PickleMemo::count_far(uint64_t index) {
   ++used_;
   ++far_dense_end_;
   // Each turn takes away an entry that was put before.
-  while (!far_sparse_.empty() && far_sparse_.erase(far_dense_end_) > 0) ++far_dense_end_;
+  while (!far_sparse_.empty() && far_sparse_.erase(KeyedHash::permuted(far_dense_end_)) > 0) ++far_dense_end_;
 }
 
 Value PickleMemo::find_slowly(uint64_t index) const {
   if (unreliable_) return Value(ValueKind::kLost);
   const Value nothing(ValueKind::kOmitted);
   if (index < direct_limit_) return nothing;
-  if (const auto known = far_.find(index); known != far_.end()) return known->second;
-  const bool there = index < far_dense_end_ || far_sparse_.contains(index);
+  if (const auto known = far_.find(KeyedHash::permuted(index)); known != far_.end()) return known->second;
+  const bool there = index < far_dense_end_ || far_sparse_.contains(KeyedHash::permuted(index));
   if (!there && !count_uncertain_ && !(index >= kWord && lost_callables_)) return nothing;
   return Value(lost_callables_ ? ValueKind::kLost : ValueKind::kForgotten);
 }
@@ -118,7 +119,7 @@ Value PickleMemo::find_slowly(uint64_t index) const {
 void PickleMemo::keep_name(Value text) {
   for (const auto& [index, value] : recent_texts_) {
     if (value != text || !value.is(ValueKind::kStr) || far_names_ >= kMaxNames) continue;
-    if (far_.emplace(index, value).second) ++far_names_;
+    if (far_.emplace(KeyedHash::permuted(index), value).second) ++far_names_;
   }
 }
 

@@ -17,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include "dissectors/pickle/keyed_hash.h"
 #include "dissectors/pickle/value.h"
 
 namespace pickletap {
@@ -97,11 +96,11 @@ class PickleMemo {
   void put_far(uint64_t index, Value value);
   void count_far(uint64_t index);
 
-  std::vector<Value> direct_;                           // kOmitted: nothing was put here; the last is the spare
-  uint64_t high_ = 0;                                   // beyond this there are no others in direct_
-  bool is_plain_ = false;                               // only binary puts, each at the number of entries there were
-  std::unordered_map<uint64_t, Value, KeyedHash> far_;  // callables, results, names
-  std::unordered_set<uint64_t, KeyedHash> far_sparse_;  // entries behind a hole
+  std::vector<Value> direct_;                // kOmitted: nothing was put here; the last is the spare
+  uint64_t high_ = 0;                        // beyond this there are no others in direct_
+  bool is_plain_ = false;                    // only binary puts, each at the number of entries there were
+  std::unordered_map<uint64_t, Value> far_;  // by KeyedHash::permuted index: callables, results, names
+  std::unordered_set<uint64_t> far_sparse_;  // so, too: entries behind a hole
   std::array<std::pair<uint64_t, Value>, 8> recent_texts_{};  // the latest beyond the direct entries
   size_t next_recent_ = 0;
   uint64_t direct_limit_ = 0;

@@ -191,12 +191,12 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
   }
   if (!record) result = log_.count_only(callee);
   if (const auto attribute = judge_.attribute_of(callee, args, op.offset)) return push(*attribute);
-  result = remember(result, callee, args);
+  result = remember(result, callee, args, op.offset);
   push(makes_bound_method ? CallLog::as_bound_method(result) : result);
 }
 
 /// What is done with the result later is judged by these.
-Value PickleMachine::remember(Value result, Value callee, Value args) {
+Value PickleMachine::remember(Value result, Value callee, Value args, uint64_t offset) {
   if (!log_.has_room_for_detail(callee)) return result;
   const Value none(ValueKind::kOmitted);
   CallDetail detail{callee, args, none, none, none, 1};
@@ -214,8 +214,8 @@ Value PickleMachine::remember(Value result, Value callee, Value args) {
   const bool is_walked = callee.is(ValueKind::kGlobal) &&
                          (log_.callable(callee).module == "builtins" || log_.callable(callee).module == "types");
   if (is_walked && detail.weight > kMaxWeight) {
-    log_.add_finding(PickleRule::kResourceBomb, log_.callable(callee).full_name(), &policy_.resource_use(),
-                     log_.last_call_offset(), "each holds the one before twice");
+    log_.add_finding(PickleRule::kResourceBomb, log_.callable(callee).full_name(), &policy_.resource_use(), offset,
+                     "each holds the one before twice");
   }
   return log_.add_detail(result, detail);
 }
