@@ -12,7 +12,7 @@ namespace pickletap {
 namespace {
 
 constexpr size_t kSlots = 4096;  // at most a quarter full
-constexpr size_t kJudgedNames = 256;
+constexpr size_t kJudgedNames = 128;
 constexpr size_t kMaxJudgedBytes = 256;   // of a name
 constexpr size_t kMaxHarmlessCalls = 24;  // of PickleReport::kMaxCalls
 constexpr size_t kMaxStatements = 128;
@@ -259,8 +259,9 @@ void CallLog::add_build(Value target, Value state) {
 }
 
 void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset,
-                          std::string how) {
-  PickleFinding finding{rule, printable(std::move(callable)), {}, {}, offset, {}, {}, {}, std::move(how)};
+                          std::string how, std::string host) {
+  PickleFinding finding{rule,           printable(std::move(callable)), {}, {}, offset, {}, {}, {},
+                        std::move(how), printable(std::move(host))};
   if (category == nullptr && rule == PickleRule::kUnknownCall) finding.reason = "calls what no list knows";
   if (category != nullptr) {
     finding.category = category->name;
@@ -275,7 +276,7 @@ void CallLog::add_finding(PickleRule rule, std::string callable, const PolicyCat
 void CallLog::add_finding(PickleFinding&& finding) {
   const auto same = [&](const PickleFinding& f) {
     const bool same_reason = finding.rule != PickleRule::kEvasion || f.reason == finding.reason;
-    return f.rule == finding.rule && f.callable == finding.callable && same_reason;
+    return f.rule == finding.rule && f.callable == finding.callable && f.host == finding.host && same_reason;
   };
   if (std::any_of(findings_.begin(), findings_.end(), same)) return;
   ++counts_[static_cast<size_t>(finding.rule)];

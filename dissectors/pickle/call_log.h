@@ -116,7 +116,7 @@ class CallLog {
   void add_build(Value target, Value state);
 
   void add_finding(PickleRule rule, std::string callable, const PolicyCategory* category, uint64_t offset,
-                   std::string how = {});
+                   std::string how = {}, std::string host = {});
   /// A finding as it is, such as one of a pickle within.
   void add_finding(PickleFinding&& finding);
   bool has_finding(PickleRule rule) const { return counts_[static_cast<size_t>(rule)] > 0; }

@@ -25,7 +25,7 @@ class PickleMemo {
  public:
   enum class Form : uint8_t { kBinary = 1, kText = 2, kOther = 4 };
 
-  static constexpr size_t kMaxFar = 4096;  ///< callables, results and holes remembered beyond the direct entries, each
+  static constexpr size_t kMaxFar = 3840;  ///< callables, results and holes remembered beyond the direct entries, each
 
   void reset(uint32_t direct_entries);
   void put(uint64_t index, Value value, Form form) {

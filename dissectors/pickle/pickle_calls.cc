@@ -174,20 +174,20 @@ void PickleMachine::call(Value callee, Value args, const Op& op) {
   Value result;
   const bool record = log_.has_room(verdict);
   // An unknown callable is told once: its instances come by the million.
-  const bool unknown_by_name =
-      verdict.finding && verdict.rule == PickleRule::kUnknownCall && callee.is(ValueKind::kGlobal);
-  const bool told = unknown_by_name && verdict.subject.empty() && is_told(callee);
+  const bool unknown_by_name = verdict.finding && verdict.rule == PickleRule::kUnknownCall && verdict.subject.empty() &&
+                               verdict.host.empty() && callee.is(ValueKind::kGlobal);
+  const bool told = unknown_by_name && is_told(callee);
   if (verdict.finding && !told) {
     const std::string text = callee_text(callee);
     take_finding(verdict, text, op.offset, how_called(verdict, callee, text, op));
-    if (unknown_by_name && verdict.subject.empty()) log_.mark_told(callee);
+    if (unknown_by_name) log_.mark_told(callee);
   }
   if (verdict.finding && (record || !told)) collect_from(args, verdict.category, verdict.subject.empty(), op.offset);
   if (record || (verdict.finding && !told)) add_host(verdict.host, indicators_);
   if (record) {
     result = log_.record(callee, args, op.info->name, op.offset);
     const bool grave = verdict.finding && verdict.rule != PickleRule::kUnknownCall;
-    if (grave || frame_bytes_ > kSmallFrame) write_texts();
+    if (grave || frame_bytes_ > kSmallFrame || !is_settled(args)) write_texts();
   }
   if (!record) result = log_.count_only(callee);
   if (const auto attribute = judge_.attribute_of(callee, args, op.offset)) return push(*attribute);
@@ -245,13 +245,13 @@ bool PickleMachine::is_told(Value callable) {
 
 void PickleMachine::take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset,
                                  std::string how) {
+  std::string callable = verdict.subject.empty() ? subject : verdict.subject;
   if (told_ != nullptr && verdict.rule == PickleRule::kUnknownCall &&
-      told_->contains(verdict.subject.empty() ? subject : verdict.subject)) {
+      told_->contains(PickleFinding::news_of(callable, verdict.host))) {
     ++told_before_;
     return;
   }
-  log_.add_finding(verdict.rule, verdict.subject.empty() ? subject : verdict.subject, verdict.category, offset,
-                   std::move(how));
+  log_.add_finding(verdict.rule, std::move(callable), verdict.category, offset, std::move(how), verdict.host);
 }
 
 void PickleMachine::build(const Op& op) {
@@ -272,7 +272,15 @@ void PickleMachine::build(const Op& op) {
   if (made.call == nullptr) return;
   log_.use_variable(target);
   log_.add_build(target, state);
-  if (frame_bytes_ > kSmallFrame) write_texts();
+  if (frame_bytes_ > kSmallFrame || !is_settled(state)) write_texts();
+}
+
+/// Arguments that nothing can change after the call.
+bool PickleMachine::is_settled(Value args) const {
+  if (args.is(ValueKind::kEmptyTuple)) return true;
+  const auto items = args.is(ValueKind::kTuple) ? store_.items(args) : std::nullopt;
+  return items && std::none_of(items->kept.begin(), items->kept.end(),
+                               [](Value item) { return is_container(item) || item.is(ValueKind::kByteArray); });
 }
 
 /// What is pending; in order, because a text may name what an earlier one made.

@@ -143,6 +143,7 @@ class PickleMachine {
   std::string how_called(const CallVerdict& verdict, Value callee, const std::string& text, const Op& op) const;
   std::string callee_text(Value callee);
   void write_texts();
+  bool is_settled(Value args) const;
   Value remember(Value result, Value callee, Value args, uint64_t offset);
   void collect_from(Value args, const PolicyCategory* category, bool is_callee, uint64_t offset);
   void collect_commands(Value args);

@@ -14,8 +14,8 @@ std::string_view rule_name(PickleRule rule) {
 void ToldCallables::add(const std::vector<PickleFinding>& findings) {
   for (const PickleFinding& finding : findings) {
     if (names_.size() >= kMaxNames) return;
-    const bool fits = finding.rule == PickleRule::kUnknownCall && finding.callable.size() <= kMaxNameBytes;
-    if (fits && !contains(finding.callable)) names_.push_back(finding.callable);
+    const std::string news = finding.rule == PickleRule::kUnknownCall ? finding.news() : std::string();
+    if (!news.empty() && news.size() <= kMaxNameBytes && !contains(news)) names_.push_back(news);
   }
 }
 

@@ -49,6 +49,13 @@ struct PickleFinding {
   uint64_t offset = 0;                      ///< of the opcode that shows it
   std::string_view cwe, tactic, technique;  ///< of the category; live as long as the Policy
   std::string how = {};                     ///< how the call is reached: "called by REDUCE"; may be empty
+  std::string host = {};  ///< what it connects to, where that is what is unknown about it; may be empty
+
+  /// Two of one name are the same news: the callable, and where it would connect to.
+  std::string news() const { return news_of(callable, host); }
+  static std::string news_of(const std::string& callable, const std::string& host) {
+    return host.empty() ? callable : callable + " → " + host;
+  }
 };
 
 /// Strings out of the arguments of what is called, for search and blocking. Each at most kMaxIndicators long.

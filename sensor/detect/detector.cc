@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sensor/detect/rule_catalog.h"
+#include "sensor/net/address_text.h"
 
 namespace pickletap {
 
@@ -50,12 +51,22 @@ std::string describe(const PickleReport& report, PickleRule rule) {
   return text;
 }
 
+bool is_of_flow(const RecordHead& head, const std::string& host) {
+  return !host.empty() &&
+         (host == to_text(head.flow.initiator.address) || host == to_text(head.flow.responder.address));
+}
+
+std::string signature_of(const PickleFinding& unknown) {
+  if (unknown.host.empty()) return "Loading this pickle calls what no policy list knows: " + unknown.callable;
+  return "Loading this pickle makes its receiver connect to " + unknown.host + ": " + unknown.callable;
+}
+
 std::string signature_of(PickleRule rule, const std::string& what) {
   switch (rule) {
     case PickleRule::kCodeExecution: return "Loading this pickle " + what;
     case PickleRule::kDangerousReference: return "The pickle passes a dangerous callable by reference: " + what;
     case PickleRule::kCodeObject: return "The pickle " + what;
-    case PickleRule::kUnknownCall: return "Loading this pickle calls what no policy list knows: " + what;
+    case PickleRule::kUnknownCall: return what;  // told one by one
     case PickleRule::kResourceBomb: return "Loading this pickle takes memory or time out of all proportion: " + what;
     case PickleRule::kEvasion: return "The pickle is built to hide what it does: " + what;
     case PickleRule::kMalformed: return "Malformed pickle: " + what;
@@ -206,14 +217,16 @@ void Detector::on_pickle(const RecordHead& head, const Observation& observation,
       if (finding.rule != rule) continue;
       if (rule == PickleRule::kUnknownCall) {
         // One alert a callable: they are told once a listener, each by itself.
-        if (listeners_.is_new_callable(head, finding.callable)) {
-          alert_about_pickle(head, observation, seen, rule, finding.callable);
+        // A proxy that comes back to the manager it is of.
+        if (is_of_flow(head, finding.host)) continue;
+        if (listeners_.is_new_callable(head, finding.news())) {
+          alert_about_pickle(head, observation, seen, rule, &finding);
         } else {
           ++counters_.suppressed[rule_index(rule_name(rule))];
         }
         continue;
       }
-      alert_about_pickle(head, observation, seen, rule, {});
+      alert_about_pickle(head, observation, seen, rule, nullptr);
       break;
     }
   }
@@ -232,25 +245,25 @@ void Detector::on_pickle(const RecordHead& head, const Observation& observation,
 }
 
 void Detector::alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
-                                  PickleRule rule, const std::string& only_callable) {
+                                  PickleRule rule, const PickleFinding* only) {
   Alert alert;
   alert.head = head;
-  alert.signature = signature_of(rule, only_callable.empty() ? describe(seen.report, rule) : only_callable);
+  alert.signature = only != nullptr ? signature_of(*only) : signature_of(rule, describe(seen.report, rule));
   alert.has_frame = true;
   alert.frame = seen.frame;
   alert.has_pickle = true;
   alert.pickle = seen.report;
-  if (!only_callable.empty()) {
+  if (only != nullptr) {
     // The other unknown ones have, or had, alerts of their own.
     std::erase_if(alert.pickle.findings,
-                  [&](const PickleFinding& f) { return f.rule == rule && f.callable != only_callable; });
+                  [&](const PickleFinding& f) { return f.rule == rule && f.news() != only->news(); });
   }
   alert.manager = seen.manager;
   alert.has_outcome = true;
   alert.outcome = seen.not_unpickled ? Outcome::kNotUnpickled : Outcome::kAttempted;
-  const auto worst = std::find_if(seen.report.findings.begin(), seen.report.findings.end(),
-                                  [&](const PickleFinding& f) { return f.rule == rule; });
-  if (worst != seen.report.findings.end()) {
+  const auto& findings = alert.pickle.findings;
+  const auto worst = std::find_if(findings.begin(), findings.end(), [&](const auto& f) { return f.rule == rule; });
+  if (worst != findings.end()) {
     alert.cwe = worst->cwe;
     alert.tactic = worst->tactic;
     alert.technique = worst->technique;

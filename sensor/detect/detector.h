@@ -80,7 +80,7 @@ class Detector final : public EventSink {
   void on_flow_end(const Event& event, const FlowEnded& ended);
   void note_listener(const RecordHead& head, FlowNotes& notes);
   void alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
-                          PickleRule rule, const std::string& only_callable);
+                          PickleRule rule, const PickleFinding* only);
   void settle_parked(uint64_t flow_id, AuthState auth);
   void release_until(int64_t time_ns);
   bool must_park(const RecordHead& head, const Observation& observation) const;
