@@ -223,7 +223,8 @@ std::optional<Value> parse_float_line(std::string_view line, std::string_view* t
     if (!is_float(text)) return std::nullopt;
   }
   const double value = std::strtod(text.c_str(), nullptr);
-  if (std::isinf(value) && text.find_first_of("0123456789") != std::string::npos) set(trouble, "value too large to convert to float");
+  if (std::isinf(value) && text.find_first_of("0123456789") != std::string::npos)
+    set(trouble, "value too large to convert to float");
   return Value::real(value);
 }
 
