@@ -51,6 +51,8 @@ TOLERATED = [re.compile(pattern) for pattern in (
     # What is a number to the machine is one to some Python (literals.h).
     r"^ValueError: (could not convert|invalid literal|could not|embedded null)", r"string to (int|float)",
     r"^ValueError: unregistered extension code",
+    # What is stored in a bytearray.
+    r"^ValueError: byte must be in range",
     # What a call returned may be a string.
     r"STACK_GLOBAL requires str",
     # Buffers come beside the pickle.
@@ -92,6 +94,11 @@ def _snapshot(root):
 
 def _text(value):
     return re.sub(u"[\ud800-\udfff]", u"\ufffd", value).replace(u"\u2026", UNKNOWN)
+
+
+def _printable(name):
+    """As pseudo_python.h `printable`: on one line."""
+    return re.sub(u"[\0-\x1f\x7f]", lambda c: repr(str(c.group()))[1:-1], name)
 
 
 def _is_wild(node):
@@ -296,7 +303,7 @@ def _differences(data, pure, end, total, names, recorded):
             cut = len(made.encode("utf-8", "replace")) > KMAX_CALLEE
             same = wanted[int(name[1:])][0] in ACCESSORS or cut or callee in (made, "v%d" % maker)
         else:
-            same = _same_names([name], [_plain_name(callee)], data)
+            same = _same_names([_printable(name)], [_plain_name(callee)], data)
         same = same or (callee == u"\u2026" and two_forms)
         node = _parsed(text)
         cut = node is None and (len(text) > KMAX_LITERAL // 2 or has_odd_names)
