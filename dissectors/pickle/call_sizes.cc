@@ -126,7 +126,7 @@ uint64_t CallJudge::items_in(Value iterable) const {
 }
 
 CallVerdict CallJudge::judge_size(Value callee, const ArgumentSpec& spec, const CallArguments& args) const {
-  const CallVerdict bomb{true, PickleRule::kResourceBomb, &policy_.resource_use(), {}};
+  CallVerdict bomb{true, PickleRule::kResourceBomb, &policy_.resource_use(), {}};
   for (const auto& slot : spec.slots) {
     const auto size = argument(args, slot);
     if (size && as_size(*size) > kMaxSize) return bomb;
@@ -143,8 +143,8 @@ CallVerdict CallJudge::judge_size(Value callee, const ArgumentSpec& spec, const 
     }
     if (product > kMaxSize) return bomb;
   }
+  const std::string_view name = callee.is(ValueKind::kGlobal) ? log_.callable(callee).name : std::string_view();
   for (const Value value : args.values()) {
-    const std::string name = callee.is(ValueKind::kGlobal) ? log_.callable(callee).name : std::string();
     if (name != "Fraction" && name != "int") {
       if (value.is(ValueKind::kResult) && items_in(value) > kMaxItems) return bomb;
       continue;

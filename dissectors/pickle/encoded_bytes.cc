@@ -94,7 +94,8 @@ class Inflater {
     for (unsigned length = 1; length <= kMaxBits && !failed_; ++length) {
       value |= static_cast<int>(bits(1));
       const int count = code.count[length];
-      if (value - count < first) return code.symbol[static_cast<size_t>(index + (value - first))];
+      const int at = index + (value - first);
+      if (value - count < first) return code.symbol[static_cast<size_t>(at)];
       index += count;
       first = (first + count) * 2;
       value *= 2;

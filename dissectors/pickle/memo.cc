@@ -29,6 +29,7 @@ void PickleMemo::reset(uint32_t direct_entries) {
   direct_limit_ = far_dense_end_ = direct_entries;
   used_ = next_recent_ = far_globals_ = far_others_ = far_names_ = 0;
   forms_ = 0;
+  no_python2_ = false;
   lost_callables_ = count_uncertain_ = unreliable_ = false;
 }
 
@@ -45,6 +46,7 @@ std::optional<PickleMemo::Key> PickleMemo::parse_key(std::string_view line) {
 
 void PickleMemo::memoize(Value value) {
   unreliable_ = unreliable_ || count_uncertain_;
+  no_python2_ = true;
   put(used_, value, Form::kBinary);
 }
 
@@ -53,7 +55,8 @@ void PickleMemo::put_slowly(uint64_t index, Value value, Form form) {
   is_plain_ = is_plain_ && form == Form::kBinary && index <= used_;
   forms_ |= static_cast<unsigned>(form);
   // Text keys and numbers apart, or spellings apart: Python 2.7 still has the older value, too.
-  const bool mixed = forms_ != static_cast<unsigned>(Form::kBinary) && forms_ != static_cast<unsigned>(Form::kText);
+  const bool mixed =
+      forms_ != static_cast<unsigned>(Form::kBinary) && forms_ != static_cast<unsigned>(Form::kText) && !no_python2_;
   if (mixed) {
     const auto older = get(index);
     if (older && *older != value) value = Value(ValueKind::kLost);

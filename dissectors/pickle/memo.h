@@ -43,6 +43,8 @@ class PickleMemo {
     is_plain_ = false;
     ++used_;
   }
+  /// Python 2.7 reads no further: from here on there is one memo.
+  void leave_python2() { no_python2_ = true; }
   /// MEMOIZE: at the number of entries there are.
   void memoize(Value value);
   /// kOmitted when no such entry was put.
@@ -107,7 +109,8 @@ class PickleMemo {
   uint64_t far_dense_end_ = 0;  // everything from the limit up to here was put
   uint64_t used_ = 0;
   size_t far_globals_ = 0, far_others_ = 0, far_names_ = 0;
-  unsigned forms_ = 0;  // Form bits seen
+  unsigned forms_ = 0;       // Form bits seen
+  bool no_python2_ = false;  // what was read so far no Python 2.7 reads
   bool lost_callables_ = false;
   bool count_uncertain_ = false;  // more holes than are remembered
   bool unreliable_ = false;       // and then MEMOIZE: any entry may be another

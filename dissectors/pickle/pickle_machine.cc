@@ -87,6 +87,7 @@ void PickleMachine::read_header(ByteSpan& bytes) {
   if (bytes.size() < kProtoAndFrame || bytes[0] != static_cast<uint8_t>(Opcode::kProto)) return;
   if (bytes[1] < 2 || bytes[1] > kHighestProtocol) return;
   protocol_ = highest_protocol_ = bytes[1];
+  if (protocol_ > 2) memo_.leave_python2();
   has_header_ = true;
   ++ops_;
   size_t size = 2;
@@ -166,6 +167,7 @@ void PickleMachine::step(const Op& op) {
     case Opcode::kProto:
       if (op.offset != 0) log_.signs().note(OddSign::kSecondProto, op.offset);
       protocol_ = static_cast<int>(op.number);
+      if (protocol_ > 2) memo_.leave_python2();
       highest_protocol_ = std::max(highest_protocol_, protocol_);
       if (protocol_ > kHighestProtocol) return refuse("unsupported pickle protocol");
       has_header_ = has_header_ || op.offset == 0;

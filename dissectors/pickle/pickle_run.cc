@@ -297,8 +297,7 @@ void PickleMachine::run(ByteSpan& bytes) {
     advance(static_cast<size_t>(run(begin, begin + bytes.size() - kLookahead, place) - begin));
   }
   if (!bytes.empty() && bytes.size() <= kSmall) {
-    std::array<uint8_t, kSmall + kLookahead> copy;
-    std::memset(copy.data() + bytes.size(), 0, kLookahead);
+    std::array<uint8_t, kSmall + kLookahead> copy{};
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     const uint64_t place = store_.texts().place_of(bytes.data());
     advance(static_cast<size_t>(run(copy.data(), copy.data() + bytes.size(), place) - copy.data()));

@@ -101,9 +101,9 @@ class ResourceWatch {
   // One hash that many distinct keys share.
   struct Collision {
     uint16_t hash = 0;
-    uint16_t weight = 0;            // how often it was seen, less how often another one wanted the place
-    uint32_t last = 0;              // the latest key, which often comes again
-    std::array<uint8_t, 16> ranks;  // HyperLogLog: the longest run of zeros among the keys, in 16 parts
+    uint16_t weight = 0;              // how often it was seen, less how often another one wanted the place
+    uint32_t last = 0;                // the latest key, which often comes again
+    std::array<uint8_t, 16> ranks{};  // HyperLogLog: the longest run of zeros among the keys, in 16 parts
   };
 
   void note_costly(const HashCost& cost, uint64_t offset);

@@ -36,10 +36,11 @@ constexpr std::array kRules = {
     RuleInfo{5020007, "pickle.malformed", Severity::kLow,
              "a frame that is a pickle by its start and breaks before STOP, or carries bytes after it", kDecode,
              "CWE-20", "TA0005", "T1027", "medium"},
-    RuleInfo{5020008, "pickle.evasion", Severity::kMedium,
-             "constructions that only hiding needs (names assembled from pieces, contradicting protocol or frame opcodes, "
-             "…)",
-             kSuspicious, "CWE-502", "TA0005", "T1027", "medium"},
+    RuleInfo{
+        5020008, "pickle.evasion", Severity::kMedium,
+        "constructions that only hiding needs (names assembled from pieces, contradicting protocol or frame opcodes, "
+        "…)",
+        kSuspicious, "CWE-502", "TA0005", "T1027", "medium"},
     RuleInfo{5020101, "exposure.unauthenticated", Severity::kMedium,
              "pickles travel on a connection that had no handshake", kPolicy, "CWE-306", "TA0001", "T1190", "high"},
     RuleInfo{5020201, "auth.failed", Severity::kLow, "#FAILURE#", kLogin, "CWE-307", "TA0006", "T1110", "high"},

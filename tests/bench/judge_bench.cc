@@ -201,7 +201,7 @@ void run_cpython(benchmark::State& state, const std::string& name) {
 }
 #endif
 
-const bool registered = [] {
+const bool kRegistered = [] {
   for (const std::string name : {"nested-p2", "nested-p4", "nested-p5", "messages-p2", "messages-p4", "messages-p5",
                                  "instances", "floats", "tuples", "tuple-keys", "bulk", "tiny"}) {
     const auto add = [&name](const char* kind, auto function) {

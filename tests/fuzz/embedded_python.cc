@@ -7,7 +7,10 @@
 #include <cstdlib>
 
 // CPython keeps what it allocated to the end, and answers absurd sizes with MemoryError where malloc gives null.
-extern "C" const char* __asan_default_options() { return "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16"; }
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): the name that the sanitizer asks for
+extern "C" const char* __asan_default_options() {
+  return "detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16";
+}
 
 namespace pickletap::fuzz {
 

@@ -9,7 +9,7 @@
 
 #include "dissectors/dissector.h"
 
-struct _object;  // PyObject, so that Python.h stays out of the targets
+struct _object;  // NOLINT(bugprone-reserved-identifier): PyObject, so that Python.h stays out of the targets
 
 namespace pickletap::fuzz {
 

@@ -52,13 +52,13 @@ class Grower {
     return value;
   }
   unsigned below(size_t bound) { return static_cast<unsigned>(choice() % bound); }
-  template <size_t kSize>
-  std::string_view one_of(const std::array<std::string_view, kSize>& list) {
-    return list[below(kSize)];
+  template <size_t Size>
+  std::string_view one_of(const std::array<std::string_view, Size>& list) {
+    return list[below(Size)];
   }
-  template <size_t kSize>
-  std::string_view spelling(const std::array<std::string_view, kSize>& list) {
-    return below(32) == 31 ? list[kSize - 1 - below(kOdd)] : list[below(kSize - kOdd)];
+  template <size_t Size>
+  std::string_view spelling(const std::array<std::string_view, Size>& list) {
+    return below(32) == 31 ? list[Size - 1 - below(kOdd)] : list[below(Size - kOdd)];
   }
   void byte(unsigned value) { out_.push_back(static_cast<uint8_t>(value)); }
   void op(Opcode code) { byte(static_cast<unsigned>(code)), ++ops_; }
@@ -116,7 +116,7 @@ class Grower {
       case 1: op(below(2) == 0 ? Opcode::kNewTrue : Opcode::kNewFalse); break;
       case 2: op(Opcode::kBinInt), number(below(2) == 0 ? 0xfffffff0U : 70000U, 4); break;
       case 3: op(Opcode::kBinInt1), byte(choice()); break;
-      case 4: op(Opcode::kBinInt2), number(choice() * 257U, 2); break;
+      case 4: op(Opcode::kBinInt2), number(uint64_t{choice()} * 257, 2); break;
       case 5: op(Opcode::kInt), line(spelling(kInts)); break;
       case 6: op(Opcode::kLong), line(spelling(kLongs)); break;
       case 7:

@@ -101,98 +101,98 @@ HandshakeStep step(HandshakeStepKind kind, Digest digest = Digest::kSha256) {
 
 class DetectorTest : public ::testing::Test {
  protected:
-  Written written;
-  Config config;
+  Written written_;
+  Config config_;
 };
 
 TEST_F(DetectorTest, HoldsAnEarlyPickleUntilTheServerChallenges) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   detector.put(flow.fact(Direction::kToServer, attack()));
-  EXPECT_THAT(written.alerts, IsEmpty());
+  EXPECT_THAT(written_.alerts, IsEmpty());
   detector.put(flow.auth(AuthState::kPending, true).fact(Direction::kToClient, step(HandshakeStepKind::kChallenge)));
-  EXPECT_THAT(written.alerts, ElementsAre("pickle.code-execution from 40000 not-unpickled"));
+  EXPECT_THAT(written_.alerts, ElementsAre("pickle.code-execution from 40000 not-unpickled"));
 }
 
 TEST_F(DetectorTest, TakesAnEarlyPickleForAttemptedWhenTheServerSendsData) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   detector.put(flow.fact(Direction::kToServer, attack()));
   detector.put(flow.auth(AuthState::kNone, true).fact(Direction::kToClient, AuthChanged{}));
-  EXPECT_THAT(written.alerts,
+  EXPECT_THAT(written_.alerts,
               ElementsAre("pickle.code-execution from 40000 attempted", "exposure.unauthenticated from 40000"));
-  EXPECT_THAT(written.listeners, ElementsAre("new none at 50000"));
+  EXPECT_THAT(written_.listeners, ElementsAre("new none at 50000"));
 }
 
 TEST_F(DetectorTest, WaitsForTheServerNoLongerThanHalfASecondOfPacketTime) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   detector.put(FlowOf(1).at(0).fact(Direction::kToServer, attack()));
   detector.tick(499 * kMs);
-  EXPECT_THAT(written.alerts, IsEmpty());
+  EXPECT_THAT(written_.alerts, IsEmpty());
   detector.tick(500 * kMs);
-  EXPECT_EQ(written.alerts.size(), 2U);
+  EXPECT_EQ(written_.alerts.size(), 2U);
 }
 
 TEST_F(DetectorTest, LetsGoWhatWaitsWhenTheFlowEnds) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   detector.put(flow.fact(Direction::kToServer, attack()));
   detector.put(flow.ended());
-  EXPECT_EQ(written.alerts.size(), 2U);
+  EXPECT_EQ(written_.alerts.size(), 2U);
 }
 
 TEST_F(DetectorTest, DoesNotWaitWhereTheListenerIsKnownToAskForNoKey) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   detector.put(FlowOf(1).auth(AuthState::kNone, true).fact(Direction::kToClient, AuthChanged{}));
   detector.put(FlowOf(2).fact(Direction::kToServer, attack()));
-  EXPECT_EQ(written.alerts.size(), 2U);
+  EXPECT_EQ(written_.alerts.size(), 2U);
 }
 
 TEST_F(DetectorTest, DoesNotCallAListenerUnauthenticatedForWhatTheTapLost) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   detector.put(flow.unseen_by_tap().fact(Direction::kToServer, attack()));
   detector.put(flow.ended());
-  EXPECT_THAT(written.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
+  EXPECT_THAT(written_.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
 }
 
 TEST_F(DetectorTest, DropsAWaitingExposureWhenTheServersWordsTurnOutLost) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   detector.put(flow.fact(Direction::kToServer, attack()));
   detector.put(flow.server_unseen());
   detector.finish();
-  EXPECT_THAT(written.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
+  EXPECT_THAT(written_.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
 }
 
 TEST_F(DetectorTest, TellsAnUnauthenticatedFlowOnce) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   flow.auth(AuthState::kNone, true);
   detector.put(flow.fact(Direction::kToServer, PickleSeen{}));
   detector.put(flow.fact(Direction::kToServer, PickleSeen{}));
   detector.put(FlowOf(2).auth(AuthState::kNone, true).fact(Direction::kToServer, PickleSeen{}));
-  EXPECT_THAT(written.alerts,
+  EXPECT_THAT(written_.alerts,
               ElementsAre("exposure.unauthenticated from 40000", "exposure.unauthenticated from 40000"));
 }
 
 TEST_F(DetectorTest, JudgesLookAlikesWithoutMakingListenersOfThem) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   detector.put(flow.application(Application::kLogging).fact(Direction::kToServer, attack()));
   detector.put(flow.ended());
-  EXPECT_THAT(written.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
-  EXPECT_THAT(written.listeners, IsEmpty());
+  EXPECT_THAT(written_.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
+  EXPECT_THAT(written_.listeners, IsEmpty());
 }
 
 TEST_F(DetectorTest, TellsAnUnknownCallableOncePerListener) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   const auto seen = pickle_with(PickleRule::kUnknownCall, "shapes.Circle");
   for (const uint64_t flow : {1, 2}) {
     detector.put(FlowOf(flow).auth(AuthState::kMutual, true).fact(Direction::kToServer, seen));
   }
   detector.put(FlowOf(3, 50001).auth(AuthState::kMutual, true).fact(Direction::kToServer, seen));
-  EXPECT_EQ(written.alerts.size(), 2U);
+  EXPECT_EQ(written_.alerts.size(), 2U);
   const auto suppressed = [&] {
     const auto& counts = detector.counters().suppressed;
     return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
@@ -203,77 +203,77 @@ TEST_F(DetectorTest, TellsAnUnknownCallableOncePerListener) {
   PickleSeen again;
   again.report.told_before = 3;
   detector.put(FlowOf(1).auth(AuthState::kMutual, true).fact(Direction::kToServer, again));
-  EXPECT_EQ(written.alerts.size(), 2U);
+  EXPECT_EQ(written_.alerts.size(), 2U);
   EXPECT_EQ(suppressed(), 4U);
 }
 
 TEST_F(DetectorTest, BlamesARefusedKeyOnTheSideThatGaveTheAnswer) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   FlowOf flow(1);
   flow.auth(AuthState::kFailed, true);
   detector.put(flow.fact(Direction::kToClient, step(HandshakeStepKind::kFailure)));
-  EXPECT_THAT(written.alerts, ElementsAre("auth.failed from 40000"));
+  EXPECT_THAT(written_.alerts, ElementsAre("auth.failed from 40000"));
   HandshakeStep by_client = step(HandshakeStepKind::kFailure);
   by_client.server_challenges = false;
   detector.put(FlowOf(2).auth(AuthState::kFailed, true).fact(Direction::kToServer, by_client));
-  EXPECT_EQ(written.alerts.back(), "auth.failed from 50000");
+  EXPECT_EQ(written_.alerts.back(), "auth.failed from 50000");
 }
 
 TEST_F(DetectorTest, TellsMd5OncePerListenerAndOnlyWhenItWasJudged) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   for (const uint64_t id : {1, 2}) {
     FlowOf flow(id);
     flow.auth(AuthState::kPending, true);
     detector.put(flow.fact(Direction::kToServer, step(HandshakeStepKind::kResponse, Digest::kMd5)));
-    EXPECT_EQ(written.alerts.size(), id - 1);
+    EXPECT_EQ(written_.alerts.size(), id - 1);
     detector.put(flow.fact(Direction::kToClient, step(HandshakeStepKind::kWelcome, Digest::kMd5)));
-    EXPECT_THAT(written.alerts, ElementsAre("auth.legacy-digest from 40000"));
-    written.alerts.resize(1);
+    EXPECT_THAT(written_.alerts, ElementsAre("auth.legacy-digest from 40000"));
+    written_.alerts.resize(1);
   }
 }
 
 TEST_F(DetectorTest, NamesTheListenerByWhoChallengedWhenTheSynWasMissed) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   detector.put(FlowOf(1).auth(AuthState::kMutual, true).server_is_initiator().fact(Direction::kToServer, attack()));
-  EXPECT_THAT(written.listeners, ElementsAre("new mutual at 40000"));
-  EXPECT_THAT(written.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
+  EXPECT_THAT(written_.listeners, ElementsAre("new mutual at 40000"));
+  EXPECT_THAT(written_.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
 }
 
 TEST_F(DetectorTest, ReportsAListenerWhenSomethingChangedOnly) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   for (const uint64_t id : {1, 2, 3}) {
     detector.put(FlowOf(id).auth(AuthState::kFailed, true).fact(Direction::kToClient, AuthChanged{}));
   }
   detector.put(FlowOf(4).auth(AuthState::kMutual, true).fact(Direction::kToClient, AuthChanged{}));
   detector.put(FlowOf(5).auth(AuthState::kFailed, true).fact(Direction::kToClient, AuthChanged{}));
-  EXPECT_THAT(written.listeners, ElementsAre("new failed at 50000", "auth mutual at 50000"));
+  EXPECT_THAT(written_.listeners, ElementsAre("new failed at 50000", "auth mutual at 50000"));
 }
 
 TEST_F(DetectorTest, ObeysTheConfiguredSeverityAndSilence) {
-  config.rules["pickle.code-execution"].severity = 3;
-  config.rules["exposure.unauthenticated"].enabled = false;
-  Detector detector(config, written);
+  config_.rules["pickle.code-execution"].severity = 3;
+  config_.rules["exposure.unauthenticated"].enabled = false;
+  Detector detector(config_, written_);
   detector.put(FlowOf(1).auth(AuthState::kNone, true).fact(Direction::kToServer, attack()));
-  EXPECT_THAT(written.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
-  EXPECT_EQ(written.severities.front(), Severity::kLow);
+  EXPECT_THAT(written_.alerts, ElementsAre("pickle.code-execution from 40000 attempted"));
+  EXPECT_EQ(written_.severities.front(), Severity::kLow);
   uint64_t suppressed = 0;
   for (const uint64_t count : detector.counters().suppressed) suppressed += count;
   EXPECT_EQ(suppressed, 1U);
 }
 
 TEST_F(DetectorTest, LetsTheOldestGoWhenTooManyWait) {
-  Detector detector(config, written);
+  Detector detector(config_, written_);
   for (uint64_t id = 1; id <= Detector::kMaxParked; ++id) {
     detector.put(
         FlowOf(id, static_cast<uint16_t>(id)).at(static_cast<int64_t>(id)).fact(Direction::kToServer, attack()));
   }
   // Each flow leaves two records: the attack and the exposure.
   EXPECT_GT(detector.counters().parked_early, 0U);
-  EXPECT_FALSE(written.alerts.empty());
-  const size_t before = written.alerts.size();
+  EXPECT_FALSE(written_.alerts.empty());
+  const size_t before = written_.alerts.size();
   detector.finish();
-  EXPECT_EQ(written.alerts.size(), 2 * Detector::kMaxParked);
-  EXPECT_LT(before, written.alerts.size());
+  EXPECT_EQ(written_.alerts.size(), 2 * Detector::kMaxParked);
+  EXPECT_LT(before, written_.alerts.size());
 }
 
 TEST(Listeners, CountsWhatTheInventoryHasNoRoomFor) {

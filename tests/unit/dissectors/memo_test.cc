@@ -104,6 +104,13 @@ TEST(PickleMemo, EntryOfTwoMeaningsIsLost) {
       memo.put(index, row.same_value ? global(1) : global(2), row.second);
       const Value want = row.lost ? Value(ValueKind::kLost) : row.same_value ? global(1) : global(2);
       EXPECT_EQ(memo.get(index), want) << row.story << " at " << index;
+
+      // Where Python 2.7 has raised already there is one memo.
+      PickleMemo one = fresh();
+      one.leave_python2();
+      one.put(index, global(1), row.first);
+      one.put(index, global(2), row.second);
+      EXPECT_EQ(one.get(index), global(2)) << row.story << " at " << index;
     }
   }
 }

@@ -78,7 +78,7 @@ TEST(PickleMachine, GlobalsAreNamedAsTheUnpicklerResolvesThem) {
        "subprocess.getoutput"},
       {"cposix\nsystem\ncnt\nsystem\ncposix\nsystem\n000N.", "posix.system nt.system"},
       {"\x80\x04\x8c\x06shutil\x8c\tos.system\x93.", "shutil.os.system"},
-      {"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93\x94h\x00h\x01\x93.", "os.system"},
+      {"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93\x94h\x00h\x01\x93."s, "os.system"},
       {"cdatetime\ndate\ncdatetime\ntime\n\x86.", "datetime.date datetime.time"},
   };
   for (const auto& row : table) EXPECT_EQ(globals_of(Reading(row.pickle).report), row.want);

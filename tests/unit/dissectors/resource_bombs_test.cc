@@ -131,7 +131,7 @@ TEST(ResourceBombs, LargeOrdinaryPicklesAreNone) {
   } table[] = {
       {"50 MB of bytes in a frame that holds them",
        [&](LongReading& r) {
-         r.feed("\x80\x04\x8e" + little(800 * 65536, 8));
+         r.feed("\x80\x04\x8e" + little(uint64_t{800} * 65536, 8));
          for (int i = 0; i < 800; ++i) r.feed(buffer);
        }},
       {"a million distinct tuples as keys",
@@ -194,7 +194,7 @@ TEST(ResourceBombs, LargeOrdinaryPicklesAreNone) {
        }},
       {"a big integer",
        [&](LongReading& r) {
-         r.feed("\x80\x02\x8b" + little(16 * 65536, 4));
+         r.feed("\x80\x02\x8b" + little(uint64_t{16} * 65536, 4));
          for (int i = 0; i < 16; ++i) r.feed(buffer);
        }},
       {"900 nested tuples as a key",

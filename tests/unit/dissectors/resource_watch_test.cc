@@ -46,12 +46,13 @@ HashCost long_of(Int128 value) {
 constexpr Int128 kModulus = (Int128{1} << 61) - 1;
 
 TEST(ResourceWatch, AnnouncedSizesOutOfProportion) {
-  const struct {
+  const struct {  // NOLINT(clang-analyzer-optin.performance.Padding): as it reads
     Opcode code;
     uint64_t size, left, frame;
     bool bomb;
     const char* story;
   } table[] = {
+      // NOLINT(clang-analyzer-optin.performance.Padding): as it reads
       {Opcode::kBinBytes, uint64_t{1} << 30, 3, 10, true, "a gigabyte of which nothing comes"},
       {Opcode::kBinBytes8, uint64_t{1} << 40, 3, 14, true, "more than any memory"},
       {Opcode::kBinBytes8, UINT64_MAX, 3, 14, true, "the largest number"},
@@ -213,7 +214,7 @@ TEST(ResourceWatch, ManyKeysOfOneHash) {
   for (uint64_t i = 1; i <= 20'000; ++i) {
     multiples.hashed(long_of(kModulus * i + 7), i * 12);
     negative.hashed(long_of(-kModulus * static_cast<int64_t>(i)), i * 12);
-    others.hashed(long_of(kModulus * i + i * 1000), i * 12);
+    others.hashed(long_of(kModulus * i + Int128{i} * 1000), i * 12);
   }
   EXPECT_TRUE(multiples.bomb());
   EXPECT_TRUE(negative.bomb());
@@ -222,7 +223,7 @@ TEST(ResourceWatch, ManyKeysOfOneHash) {
   ResourceWatch hidden = watch_of(UINT64_MAX);  // every second key is another
   for (uint64_t i = 1; i <= 20'000; ++i) {
     hidden.hashed(long_of(kModulus * i), i * 24);
-    hidden.hashed(long_of(kModulus * i + i * 1000), i * 24 + 12);
+    hidden.hashed(long_of(kModulus * i + Int128{i} * 1000), i * 24 + 12);
   }
   EXPECT_TRUE(hidden.bomb());
 }
