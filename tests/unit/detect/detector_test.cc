@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "sensor/net/address_text.h"
+
 namespace pickletap {
 namespace {
 
@@ -205,6 +207,25 @@ TEST_F(DetectorTest, TellsAnUnknownCallableOncePerListener) {
   detector.put(FlowOf(1).auth(AuthState::kMutual, true).fact(Direction::kToServer, again));
   EXPECT_EQ(written_.alerts.size(), 2U);
   EXPECT_EQ(suppressed(), 4U);
+}
+
+TEST_F(DetectorTest, AProxyIsNewsWhereItLeadsElsewhere) {
+  Detector detector(config_, written_);
+  const auto proxy_of = [](const std::string& host) {
+    PickleSeen seen = pickle_with(PickleRule::kUnknownCall, "multiprocessing.managers.RebuildProxy");
+    seen.report.findings.front().host = host;
+    return seen;
+  };
+  FlowOf flow(1);
+  flow.auth(AuthState::kMutual, true);
+  const auto send = [&](const std::string& host) { detector.put(flow.fact(Direction::kToServer, proxy_of(host))); };
+  send(to_text(IpAddress{}));  // the flow's own: it comes back to its manager
+  EXPECT_THAT(written_.alerts, IsEmpty());
+  send("192.0.2.1");
+  send("192.0.2.1");
+  EXPECT_EQ(written_.alerts.size(), 1U);
+  send("192.0.2.2");
+  EXPECT_EQ(written_.alerts.size(), 2U);
 }
 
 TEST_F(DetectorTest, BlamesARefusedKeyOnTheSideThatGaveTheAnswer) {
