@@ -277,7 +277,8 @@ def _trace(data, pure):
 def _differences(data, pure, end, total, names, recorded):
     ended, wanted_names, wanted = _trace(data, pure)
     stopped = ended == "stop"
-    has_odd_names = not all(part.isidentifier() for name in names for part in name.split("."))
+    # As Python they read otherwise, `o*s.x`: what they stand in is not looked at.
+    odd_names = [_printable(name) for name in names if not all(part.isidentifier() for part in name.split("."))]
     names = [name for name in names if not name.startswith(".")]
     if not _same_names(wanted_names, names, data) or (stopped and not pure and len(names) != len(wanted_names)):
         return "globals", wanted_names, names, ended
@@ -306,7 +307,7 @@ def _differences(data, pure, end, total, names, recorded):
             same = _same_names([_printable(name)], [_plain_name(callee)], data)
         same = same or (callee == u"\u2026" and two_forms)
         node = _parsed(text)
-        cut = node is None and (len(text) > KMAX_LITERAL // 2 or has_odd_names)
+        cut = node is None and len(text) > KMAX_LITERAL // 2 or any(name in text for name in odd_names)
         if not same or (not cut and (node is None or not matcher.match(node, args))):
             return "call", name, args, "machine", callee, text, opcode, ended
     if pure or stopped == (end == STOP):
