@@ -13,8 +13,9 @@ namespace {
 
 constexpr size_t kSlots = 4096;  // at most a quarter full
 constexpr size_t kJudgedNames = 128;
-constexpr size_t kMaxJudgedBytes = 256;   // of a name
-constexpr size_t kMaxHarmlessCalls = 24;  // of PickleReport::kMaxCalls
+constexpr size_t kMaxJudgedBytes = 256;               // of a name
+constexpr size_t kMaxNamesBytes = size_t{128} << 10;  // of all names together
+constexpr size_t kMaxHarmlessCalls = 24;              // of PickleReport::kMaxCalls
 constexpr size_t kMaxStatements = 128;
 constexpr size_t kSharedEntries = static_cast<size_t>(CallableClass::kDangerous) + 1;  // one a CallableClass
 constexpr size_t kMaxConditional = 256;  // more than the policy has, each with a rule of its own: no shared entry
@@ -35,6 +36,12 @@ CarrierClass carrier_class(std::string_view module, std::string_view name) {
   if (name != "_CallItem") return CarrierClass::kNone;
   return module == "concurrent.futures.process" || module.ends_with("loky.process_executor") ? CarrierClass::kCallItem
                                                                                              : CarrierClass::kNone;
+}
+
+/// Of a name that the policy finds too long to be one: its beginning. They are all judged alike.
+std::string clipped(std::string_view part) {
+  static constexpr size_t kMost = Policy::kMaxNameBytes / 2;
+  return part.size() <= kMost ? std::string(part) : std::string(part.substr(0, kMost)) + "…";
 }
 
 }  // namespace
@@ -59,6 +66,7 @@ void CallLog::reset(const Policy& policy) {
   counts_.fill(0);
   harmless_calls_ = 0;
   calls_total_ = 0;
+  names_bytes_ = 0;
   truncated_ = false;
 }
 
@@ -105,6 +113,8 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
     add_finding(PickleRule::kCodeExecution, entry.full_name(), &policy_->import_effect(), offset,
                 "by fetching it: the module is imported");
   }
+  names_bytes_ += module.size() + name.size();
+  if (callables_.size() < kMaxCallables && names_bytes_ > kMaxNamesBytes) callables_.resize(kMaxCallables);
   if (callables_.size() < kMaxCallables) {
     take_slot(slot);
     callables_.push_back(std::move(entry));
@@ -132,6 +142,10 @@ Value CallLog::intern(std::string_view module, std::string_view name, uint64_t o
 }
 
 Value CallLog::resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived) {
+  if (module.size() + name.size() > Policy::kMaxNameBytes) {
+    const Judgement unresolved{CallableClass::kDangerous, nullptr, &policy_->unresolved()};
+    return resolve_clipped(clipped(module), clipped(name), offset, unresolved, derived);
+  }
   if (slots_.empty()) slots_.resize(kSlots);
   const size_t hash = hash_of(module, name);
   const size_t slot = slot_of(hash, module, name, derived);
@@ -140,10 +154,18 @@ Value CallLog::resolve(std::string_view module, std::string_view name, uint64_t 
 }
 
 Value CallLog::resolve_as(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement) {
+  if (module.size() + name.size() > Policy::kMaxNameBytes) {
+    return resolve_clipped(clipped(module), clipped(name), offset, judgement, false);
+  }
+  return resolve_clipped(module, name, offset, judgement, false);
+}
+
+Value CallLog::resolve_clipped(std::string_view module, std::string_view name, uint64_t offset,
+                               const Judgement& judgement, bool derived) {
   if (slots_.empty()) slots_.resize(kSlots);
-  const size_t slot = slot_of(hash_of(module, name), module, name, false);
+  const size_t slot = slot_of(hash_of(module, name), module, name, derived);
   const uint16_t known = slots_[slot];
-  if (known == 0) return intern(module, name, offset, judgement, false, slot);
+  if (known == 0) return intern(module, name, offset, judgement, derived, slot);
   // A pickle may have fetched something of that very name before: the worse of the two stands.
   if (judgement.cls == CallableClass::kDangerous) callables_[known - 1U].judgement = judgement;
   return Value(ValueKind::kGlobal, known - 1U);

@@ -153,6 +153,8 @@ class CallLog {
   };
   Value intern(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
                bool derived, size_t slot);
+  Value resolve_clipped(std::string_view module, std::string_view name, uint64_t offset, const Judgement& judgement,
+                        bool derived);
   void take_slot(size_t slot);
   static size_t hash_of(std::string_view module, std::string_view name);
   size_t slot_of(size_t hash, std::string_view module, std::string_view name, bool derived) const;
@@ -179,6 +181,7 @@ class CallLog {
   std::array<uint32_t, kPickleRuleCount> counts_{};
   size_t harmless_calls_ = 0;
   uint64_t calls_total_ = 0;
+  size_t names_bytes_ = 0;  // of the callables there are, and of those that had no room
   bool truncated_ = false;
 };
 

@@ -8,7 +8,6 @@ namespace pickletap {
 
 namespace {
 
-constexpr size_t kMaxNameBytes = 512;
 constexpr int kMaxNameDots = 16;
 
 PolicyCategory category(std::string_view name, std::string_view says) {

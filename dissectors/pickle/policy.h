@@ -83,6 +83,8 @@ struct Judgement {
 
 class Policy {
  public:
+  static constexpr size_t kMaxNameBytes = 512;  ///< module and name together; nothing that is called has a longer one
+
   Policy();
   Policy(const Policy&) = delete;
   Policy& operator=(const Policy&) = delete;

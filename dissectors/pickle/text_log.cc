@@ -186,7 +186,7 @@ void TextLog::lose(Value bytearray) {
 
 void TextLog::pin(Value value) {
   const auto found = find(value);
-  if (!found || !found->whole() || pinned_.size() >= kMaxPinned) return;
+  if (!found || !found->whole() || found->text.size() > kMaxPinnedText || pinned_.size() >= kMaxPinned) return;
   const uint64_t payload = value.payload();
   const bool there = std::any_of(pinned_.begin(), pinned_.end(), [&](const auto& p) { return p.first == payload; });
   if (!there) pinned_.emplace_back(payload, std::string(found->text));

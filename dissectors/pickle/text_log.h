@@ -46,9 +46,10 @@ class ByteRing {
 
 class TextLog {
  public:
-  static constexpr size_t kMaxText = 4096;     ///< bytes kept of one text, as OpReader does
-  static constexpr uint32_t kMaxPinned = 256;  ///< names pinned in one pickle
-  static constexpr size_t kMaxWritten = 4;     ///< bytearrays written into in one pickle
+  static constexpr size_t kMaxText = 4096;       ///< bytes kept of one text, as OpReader does
+  static constexpr uint32_t kMaxPinned = 256;    ///< names pinned in one pickle
+  static constexpr size_t kMaxPinnedText = 512;  ///< bytes of each; what is longer is no name of anything
+  static constexpr size_t kMaxWritten = 4;       ///< bytearrays written into in one pickle
   /// Taken beyond the size asked for.
   static constexpr size_t kSlackBytes = 2 * ByteRing::kMaxRecord + kMaxWritten * (kMaxText + 1);
 

@@ -36,6 +36,7 @@ ACCESSORS = {"builtins.getattr", "__builtin__.getattr"}
 KMAX_DEPTH, KMAX_ITEMS, KMAX_LITERAL, KMAX_CALLEE = 12, 16, 1024, 256  # PseudoPython, ValueStore, callee_text
 FAR_ENTRY = re.compile(br"[rj].\x80\x00\x00|[pg][0-9]{5}", re.DOTALL)  # of the memo, beyond pickle_memo_entries
 KMAX_HARMLESS = 24  # calls that are recorded one after the other; then some are left out (CallLog)
+KMAX_NAME = 512  # Policy::kMaxNameBytes, with the dot
 KMAX_NODES = 1500  # of one call's arguments: the text of the machine is shorter
 RUNS_BETWEEN_COLLECTIONS = 400
 UNKNOWN = "___"  # stands for "…" in what is parsed
@@ -214,8 +215,14 @@ def _has_wild(nodes):
     return any(_is_wild(node) for node in nodes)
 
 
+def _is_clipped(name, want):
+    """Of names that the policy finds too long the log keeps the beginning."""
+    return UNKNOWN in name and len(want.encode("utf-8", "replace")) > KMAX_NAME and want.startswith(name.split(UNKNOWN)[0])
+
+
 def _same_names(wanted, names, data):
     """Are the wanted ones the first of them?"""
+    names = [want if _is_clipped(name, want) else name for name, want in zip(names, wanted)] + names[len(wanted):]
     if names[:len(wanted)] == wanted:
         return True
     if not FAR_ENTRY.search(data) or len(names) < len(wanted):

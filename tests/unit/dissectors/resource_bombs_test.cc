@@ -256,6 +256,8 @@ struct Shape {
   Unit unit;
 };
 
+constexpr uint64_t kLongNames = 5000;
+
 const std::vector<Shape>& shapes() {
   const auto number = [](uint64_t i) { return std::to_string(i); };
   static const std::vector<Shape> all = {
@@ -277,6 +279,22 @@ const std::vector<Shape>& shapes() {
          out += "\x8c\x04" + little(i, 4) + "\x8c\x04" + little(~i, 4) +
                 "\x93"
                 "0";
+       }},
+      {"long names", "",
+       [=](std::string& out, uint64_t i) {
+         out += i < kLongNames ? "cm\n" + std::string(490, 'N') + number(i) + "\n0" : "N0";
+       }},
+      {"names too long for the policy", "",
+       [=](std::string& out, uint64_t i) {
+         out += i < kLongNames ? "cm\n" + std::string(3000, 'N') + number(i) + "\n0" : "N0";
+       }},
+      {"long names from the stack", "\x80\x04",
+       [](std::string& out, uint64_t i) {
+         const std::string name = "X" + little(2004, 4) + std::string(2000, 'N') + little(i, 4);
+         out += i < kLongNames ? name + name +
+                                     "\x93"
+                                     "0"
+                               : "N0";
        }},
       {"names in the memo", "\x80\x04",
        [=](std::string& out, uint64_t i) {
