@@ -24,7 +24,7 @@ struct Place {
   std::condition_variable change;
   std::vector<std::string> got;
   std::vector<size_t> batches;  ///< lines in each send()
-  size_t sends = 0, reopens = 0, closes = 0;
+  size_t opens = 0, sends = 0, reopens = 0, closes = 0;
   size_t take_at_most = SIZE_MAX;
   bool refuses_to_open = false;
   bool hangs = false;    ///< send() does not return, whatever its deadline
@@ -59,7 +59,10 @@ class ScriptedTransport final : public Transport {
   std::string_view name() const override { return "file"; }
   std::string describe() const override { return "the place"; }
   bool open(Clock::time_point) override {
-    return !place_->with([](Place& p) { return p.refuses_to_open; });
+    return place_->with([](Place& p) {
+      ++p.opens;
+      return !p.refuses_to_open;
+    });
   }
   SendResult send(std::span<const std::string> lines, Clock::time_point) override {
     std::unique_lock lock(place_->mutex);
@@ -165,6 +168,8 @@ TEST_F(QueuedOutputTest, KnowsBeforeTheFirstEventWhetherThePlaceIsThere) {
 TEST_F(QueuedOutputTest, WaitsForEnoughBytesOrForTheInterval) {
   auto by_bytes = make({1 << 20, 4000, std::chrono::hours(1)});
   by_bytes->start({});
+  // What is there before the place was opened goes out at once.
+  ASSERT_TRUE(eventually([&] { return place_->with([](Place& p) { return p.opens; }) == 1; }));
   by_bytes->write(numbered_line(0));
   by_bytes->write(numbered_line(1));
   by_bytes->write(numbered_line(2, 4000));
