@@ -84,6 +84,7 @@ std::array<Value, 2> CallJudge::operands_of_two(const CallArguments& args) const
 }
 
 CallVerdict CallJudge::judge_cost(Value function, const CallArguments& args) const {
+  has_weighed_numbers_ = true;
   const CallVerdict bomb{true, PickleRule::kResourceBomb, &policy_.resource_use(), {}, {}};
   const auto any = [&](auto is) { return std::any_of(args.values().begin(), args.values().end(), is); };
   const auto is_text = [](Value v) { return v.is(ValueKind::kStr) || is_bytes(v); };

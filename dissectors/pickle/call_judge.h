@@ -48,6 +48,11 @@ class CallJudge {
  public:
   CallJudge(const Policy& policy, const ValueStore& store, CallLog& log) : policy_(policy), store_(store), log_(log) {}
 
+  /// Starts a new pickle.
+  void reset() { has_weighed_numbers_ = false; }
+  /// Has a verdict since been made of what a number is?
+  bool has_weighed_numbers() const { return has_weighed_numbers_; }
+
   /// The verdict on `callee(*args)`; marks what is called as called. `runs_init`: not so for NEWOBJ.
   CallVerdict judge_call(Value callee, Value args, uint64_t offset, bool runs_init = true);
 
@@ -132,6 +137,7 @@ class CallJudge {
   const Policy& policy_;
   const ValueStore& store_;
   CallLog& log_;
+  mutable bool has_weighed_numbers_ = false;
 };
 
 }  // namespace pickletap

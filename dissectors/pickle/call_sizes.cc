@@ -89,6 +89,7 @@ std::optional<Value> CallJudge::followed_iterable(const CallDetail& made, uint64
 
 /// How many items reading it to its end gives, where a call made it; 0 for what the pickle itself had to hold.
 uint64_t CallJudge::items_in(Value iterable) const {
+  has_weighed_numbers_ = true;
   uint64_t most = kEndless;
   for (int hop = 0; hop < kMaxHops; ++hop) {
     const CallDetail* made = log_.detail(iterable);
@@ -126,6 +127,7 @@ uint64_t CallJudge::items_in(Value iterable) const {
 }
 
 CallVerdict CallJudge::judge_size(Value callee, const ArgumentSpec& spec, const CallArguments& args) const {
+  has_weighed_numbers_ = true;
   CallVerdict bomb{true, PickleRule::kResourceBomb, &policy_.resource_use(), {}};
   for (const auto& slot : spec.slots) {
     const auto size = argument(args, slot);

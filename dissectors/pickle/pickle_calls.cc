@@ -239,6 +239,7 @@ bool PickleMachine::is_told(Value callable) {
   if (known.told) return true;
   if (told_ == nullptr || !told_->contains(known.module, known.name)) return false;
   ++told_before_;
+  told_news_.push_back(known.full_name());
   log_.mark_told(callable);
   return true;
 }
@@ -246,10 +247,13 @@ bool PickleMachine::is_told(Value callable) {
 void PickleMachine::take_finding(const CallVerdict& verdict, const std::string& subject, uint64_t offset,
                                  std::string how) {
   std::string callable = verdict.subject.empty() ? subject : verdict.subject;
-  if (told_ != nullptr && verdict.rule == PickleRule::kUnknownCall &&
-      told_->contains(PickleFinding::news_of(callable, verdict.host))) {
-    ++told_before_;
-    return;
+  if (told_ != nullptr && verdict.rule == PickleRule::kUnknownCall) {
+    std::string news = PickleFinding::news_of(callable, verdict.host);
+    if (told_->contains(news)) {
+      ++told_before_;
+      told_news_.push_back(std::move(news));
+      return;
+    }
   }
   log_.add_finding(verdict.rule, std::move(callable), verdict.category, offset, std::move(how), verdict.host);
 }

@@ -28,12 +28,24 @@ constexpr size_t kKeepMarks = 4096;  // more are given back between pickles
 
 }  // namespace
 
-PickleMachine::PickleMachine(const Policy& policy, const DissectorLimits& limits)
-    : policy_(policy), limits_(limits), store_(&watch_.lost()), judge_(policy, store_, log_) {
+PickleMachine::PickleMachine(const Policy& policy, const DissectorLimits& limits, ShapeTable* shapes)
+    : policy_(policy), limits_(limits), shapes_(shapes), store_(&watch_.lost()), judge_(policy, store_, log_) {
   log_.reset(policy);
 }
 
 void PickleMachine::begin(uint64_t frame_bytes, ToldCallables* told) {
+  frame_bytes_ = frame_bytes;
+  told_ = told;
+  fed_ = 0;
+  shape_ = nullptr;
+  whole_frame_ = {};
+  is_started_ = ended_ = false;
+  if (told == nullptr) start();  // nothing to know it by
+}
+
+/// Ready for the first byte.
+void PickleMachine::start() {
+  is_started_ = true;
   reader_.reset();
   store_.reset(limits_.pickle_text_bytes);
   stack_.reset(limits_.pickle_stack_values);
@@ -42,7 +54,7 @@ void PickleMachine::begin(uint64_t frame_bytes, ToldCallables* told) {
   omits_ = has_floor_ = false;
   marks_let_go_ = marks_taken_unseen_ = 0;
   memo_.reset(limits_.pickle_memo_entries);
-  watch_.reset(frame_bytes);
+  watch_.reset(frame_bytes_);
   announced_at_ = skipped_ = 0;
   root_ = Value();
   if (log_.is_used()) {
@@ -52,13 +64,13 @@ void PickleMachine::begin(uint64_t frame_bytes, ToldCallables* told) {
     indicators_.urls.clear();
     indicators_.paths.clear();
   }
-  frame_bytes_ = frame_bytes;
-  fed_ = ops_ = 0;
+  ops_ = 0;
   protocol_ = highest_protocol_ = 0;
-  has_header_ = fetched_names_ = called_by_name_ = at_stop_ = ended_ = false;
+  has_header_ = fetched_names_ = called_by_name_ = at_stop_ = weighs_numbers_ = false;
   takeover_ = {};
-  told_ = told;
   told_before_ = 0;
+  if (!told_news_.empty()) told_news_.clear();
+  judge_.reset();
   end_ = PickleEnd::kTruncated;
   end_reason_ = {};
   doubt_ = {};  // not chained: the copy would wait for the store
@@ -67,6 +79,14 @@ void PickleMachine::begin(uint64_t frame_bytes, ToldCallables* told) {
 void PickleMachine::feed(ByteSpan bytes) {
   fed_ += bytes.size();
   if (ended_) return;
+  if (!is_started_) {
+    if (recall(bytes)) return;
+    start();
+    if (shapes_ != nullptr && bytes.size() == frame_bytes_ && bytes.size() <= PickleShape::kMaxBytes) {
+      whole_frame_ = bytes;
+      store_.texts().watch_reads(true);
+    }
+  }
   store_.texts().open_chunk(bytes.data(), reader_.position() - skipped_);
   if (reader_.position() == 0 && reader_.at_opcode()) read_header(bytes);
   while (!ended_ && !bytes.empty()) {
@@ -74,6 +94,8 @@ void PickleMachine::feed(ByteSpan bytes) {
     if (!bytes.empty() && !ended_) read_one(bytes);
   }
   // With the frame's last bytes the answer is asked for while they are still there.
+  // What others look at from here on is looked up each time.
+  store_.texts().watch_reads(false);
   if (ended_ && fed_ >= frame_bytes_) {
     store_.texts().set_now(reader_.position() - skipped_);
   } else {
@@ -137,12 +159,14 @@ void PickleMachine::read_one(ByteSpan& bytes) {
 }
 
 void PickleMachine::gap(uint64_t bytes) {
+  if (!is_started_ && !ended_) start();
   fed_ += bytes;
   if (!ended_) stop_reading(PickleEnd::kGap, "bytes of it were not captured");
 }
 
 void PickleMachine::finish() {
   if (ended_) return;
+  if (!is_started_) start();
   Op op;
   if (reader_.finish(op)) {
     doubt("no newline after a name");
@@ -346,10 +370,11 @@ void PickleMachine::note_protocol(const Op& op) {
 void PickleMachinePool::set_policy(const Policy& policy) {
   policy_ = &policy;
   idle_.clear();
+  shapes_.clear();
 }
 
 std::unique_ptr<PickleMachine> PickleMachinePool::acquire() {
-  if (idle_.empty()) return std::make_unique<PickleMachine>(*policy_, limits_);
+  if (idle_.empty()) return std::make_unique<PickleMachine>(*policy_, limits_, &shapes_);
   auto machine = std::move(idle_.back());
   idle_.pop_back();
   return machine;

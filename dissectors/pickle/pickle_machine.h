@@ -22,6 +22,7 @@
 #include "dissectors/pickle/op_reader.h"
 #include "dissectors/pickle/pickle_report.h"
 #include "dissectors/pickle/resource_watch.h"
+#include "dissectors/pickle/shape_table.h"
 #include "dissectors/pickle/value_stack.h"
 #include "dissectors/pickle/value_store.h"
 
@@ -29,7 +30,8 @@ namespace pickletap {
 
 class PickleMachine {
  public:
-  PickleMachine(const Policy& policy, const DissectorLimits& limits);
+  /// `shapes`: what small pickles are known again by; outlives the machine. Null: each is followed.
+  PickleMachine(const Policy& policy, const DissectorLimits& limits, ShapeTable* shapes = nullptr);
   const Policy& policy() const { return policy_; }
 
   /// Starts a new pickle that stands in a frame of `frame_bytes`. Unknown callables that `told` has are counted and not
@@ -50,26 +52,36 @@ class PickleMachine {
   /// Bytes of the frame behind the end, wherever it was cut into chunks.
   uint64_t trailing_bytes() const { return ended_ ? fed_ - std::min(fed_, reader_.position()) : 0; }
 
+  /// Was it known again by a shape, and not followed?
+  bool is_recalled() const { return shape_ != nullptr; }
   /// Does it begin with PROTO 0 … 5? (Protocols 0 and 1 have no header.)
   bool has_header() const { return has_header_; }
   /// Opcodes read; with a header, PROTO and FRAME count as well.
   uint64_t ops() const { return ops_; }
   /// Has it put something in the memo, or fetched something by name? What no other format does by accident.
-  bool is_typical() const { return !memo_.empty() || fetched_names_; }
+  bool is_typical() const { return shape_ != nullptr ? shape_->is_typical : !memo_.empty() || fetched_names_; }
   /// Has it called, or written into, something with a name that a Python program can have?
   bool called_by_name() const { return called_by_name_; }
   int protocol() const { return protocol_; }
-  bool has_findings() const { return log_.has_findings(); }
+  bool has_findings() const { return shape_ == nullptr && log_.has_findings(); }
 
-  /// The object the pickle leaves (STOP), for those who tell protocols apart by it.
+  /// The object the pickle leaves (STOP), for those who tell protocols apart by it. Its texts are right; its numbers may be
+  /// those of another pickle of the same shape.
   std::optional<Value> root() const { return stopped() ? std::optional(root_) : std::nullopt; }
-  const ValueStore& store() const { return store_; }
+  const ValueStore& store() const { return shape_ != nullptr ? shape_->store : store_; }
 
-  /// The answer. Call once, after finish() and while the bytes fed last are in place. The lists and texts of a harmless pickle are left out unless `in_full`:
-  /// nearly every pickle is harmless, and nobody reads them then.
+  /// The answer. Call once, after finish() and while the bytes fed last are in place. The lists and texts of a harmless
+  /// pickle are left out unless `in_full`: nearly every pickle is harmless, and nobody reads them then. One that was begun
+  /// with `told` is never answered in full.
   PickleReport report(bool in_full);
 
  private:
+  // pickle_recall.cc
+  bool recall(ByteSpan frame);
+  void learn();
+  PickleReport recalled_report() const;
+
+  void start();
   // The common opcodes at once: pickle_run.cc. Behind what is run so many bytes can be read.
   static constexpr size_t kLookahead = 16;
   void run(ByteSpan& bytes);
@@ -154,6 +166,9 @@ class PickleMachine {
 
   const Policy& policy_;
   const DissectorLimits& limits_;
+  ShapeTable* shapes_;
+  const PickleShape* shape_ = nullptr;  // of the pickle at hand, when it was known again
+  ByteSpan whole_frame_;                // when the frame came in one piece, until report()
   OpReader reader_;
   ResourceWatch watch_;
   ValueStore store_;
@@ -183,6 +198,9 @@ class PickleMachine {
   TakeoverSigns takeover_;
   ToldCallables* told_ = nullptr;
   unsigned told_before_ = 0;
+  std::vector<std::string> told_news_;  // what was left out for it
+  bool weighs_numbers_ = false;         // what was done depends on an integer's value
+  bool is_started_ = false;
   bool at_stop_ = false;
   bool ended_ = true;
   PickleEnd end_ = PickleEnd::kTruncated;
@@ -203,6 +221,7 @@ class PickleMachinePool {
   static constexpr size_t kMaxIdle = 16;
   const Policy* policy_;
   const DissectorLimits& limits_;
+  ShapeTable shapes_;
   std::vector<std::unique_ptr<PickleMachine>> idle_;
 };
 

@@ -241,6 +241,7 @@ void PickleMachine::step_container(const Op& op) {
 
 void PickleMachine::append(Value target, std::span<const Value> items) {
   if (!target.is(ValueKind::kByteArray)) return store_.extend(target, items);
+  weighs_numbers_ = true;
   for (const Value item : items) store_.texts().write(target, TextLog::kEnd, known_byte(item));
 }
 
@@ -248,6 +249,7 @@ void PickleMachine::append(Value target, std::span<const Value> items) {
 void PickleMachine::set_items(Value target, std::span<const Value> pairs) {
   const bool is_list = target.is(ValueKind::kList);
   if (!is_list && !target.is(ValueKind::kByteArray)) return store_.extend(target, pairs);
+  weighs_numbers_ = true;
   if (omits(pairs)) return is_list ? store_.set_item(target, {}, {}) : store_.texts().lose(target);
   for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
     if (!may_be_index(pairs[i])) return;  // TypeError

@@ -113,12 +113,18 @@ void PickleMachine::judge_ending() {
 }
 
 PickleReport PickleMachine::report(bool in_full) {
+  if (shape_ != nullptr) return recalled_report();
   PickleReport report = own_report(in_full);
+  if (!whole_frame_.empty()) {
+    if (!in_full) learn();
+    whole_frame_ = {};
+  }
   follow_nested(report);
   return report;
 }
 
 PickleReport PickleMachine::own_report(bool in_full) {
+  store_.texts().watch_reads(!whole_frame_.empty());
   judge_root();
   log_.judge_references();
   judge_ending();

@@ -75,6 +75,17 @@ void TextLog::reset(uint32_t max_bytes) {
   if (!pinned_.empty()) pinned_.clear();
   if (!written_.empty()) written_.clear();
   more_written_ = false;
+  watches_reads_ = reads_.more = false;
+  reads_.count = 0;
+}
+
+void TextLog::note_read(uint64_t place) const {
+  if (was_read(place)) return;
+  if (reads_.count == reads_.places.size()) {
+    reads_.more = true;
+  } else {
+    reads_.places[reads_.count++] = place;
+  }
 }
 
 size_t TextLog::memory_bytes() const {
@@ -127,6 +138,7 @@ const uint8_t* TextLog::record_at(uint64_t payload) const {
 std::optional<TextLog::Text> TextLog::find(Value value) const {
   if (!is_text(value) && !is_bytes(value)) return std::nullopt;
   const uint64_t payload = value.payload();
+  if (watches_reads_) note_read(payload);
   if (value.is(ValueKind::kByteArray)) {
     for (const Written& row : written_) {
       if (row.payload == payload) return row.known ? std::optional(Text{row.text, row.full_length}) : std::nullopt;

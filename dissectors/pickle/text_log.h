@@ -11,6 +11,8 @@
 // then.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -91,9 +93,27 @@ class TextLog {
   /// It changes in a way that cannot be told.
   void lose(Value bytearray);
 
+  /// The texts that somebody looked at, while watched: by place.
+  struct Reads {
+    std::array<uint64_t, 16> places{};
+    size_t count = 0;
+    bool more = false;  ///< than these
+  };
+  void watch_reads(bool on) { watches_reads_ = on; }
+  const Reads& reads() const { return reads_; }
+  bool was_read(uint64_t place) const {
+    return std::find(reads_.places.begin(), reads_.places.begin() + reads_.count, place) !=
+           reads_.places.begin() + reads_.count;
+  }
+  /// Do all texts stand in the chunk that is open, as they came?
+  bool is_all_in_chunk() const {
+    return chunk_ != nullptr && chunk_place_ == 0 && decoded_end_ == 0 && written_.empty();
+  }
+
   size_t memory_bytes() const;
 
  private:
+  void note_read(uint64_t place) const;
   static constexpr uint64_t kDecoded = uint64_t{1} << 55;  // of a payload: it stands in decoded_
   static constexpr size_t kDecodedHeader = 2 + 8;          // bytes kept, full length
 
@@ -114,6 +134,8 @@ class TextLog {
   std::vector<std::pair<uint64_t, std::string>> pinned_;  // payload → text
   std::vector<Written> written_;
   bool more_written_ = false;  // into others than these
+  bool watches_reads_ = false;
+  mutable Reads reads_;
 };
 
 }  // namespace pickletap

@@ -36,6 +36,16 @@ void ValueStore::reset(uint32_t max_bytes) {
   has_heavy_hashes_ = false;
 }
 
+ValueStore ValueStore::snapshot() const {
+  ValueStore copy;
+  copy.texts_.reset(0);
+  copy.ring_.assign(ring_.begin(), ring_.begin() + static_cast<std::ptrdiff_t>(std::min(head_, mask_ + 1) + kMaxItems));
+  copy.mask_ = mask_;
+  copy.head_ = head_;
+  copy.max_words_ = max_words_;
+  return copy;
+}
+
 // A record is contiguous: one that would straddle the ring's end starts at its beginning. While the ring has not
 // wrapped it may grow, because positions and indices are then the same.
 uint64_t ValueStore::allocate_slowly(uint64_t words) {

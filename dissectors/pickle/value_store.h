@@ -37,6 +37,7 @@ class ValueStore {
   void reset(uint32_t max_bytes);
 
   TextLog& texts() { return texts_; }
+  const TextLog& texts() const { return texts_; }
   using Text = TextLog::Text;
   std::optional<Text> text(Value value) const { return texts_.find(value); }
   void pin(Value value) { texts_.pin(value); }
@@ -100,6 +101,10 @@ class ValueStore {
   /// Has a value been made whose hash takes more than a few dozen steps, or that may collide?
   bool has_heavy_hashes() const { return has_heavy_hashes_; }
   void note_heavy_hash() { has_heavy_hashes_ = true; }
+
+  /// What a pickle left, in no more memory than that takes, for reading. All its texts stand in the pickle itself
+  /// (TextLog::is_all_in_chunk), which must be opened again; it is so small that nothing was forgotten.
+  ValueStore snapshot() const;
 
   size_t memory_bytes() const { return ring_.capacity() * sizeof(uint64_t) + texts_.memory_bytes(); }
 

@@ -25,6 +25,7 @@ Not meant to be equal:
 import ast
 import copyreg
 import gc
+import keyword
 import math
 import re
 
@@ -284,8 +285,9 @@ def _trace(data, pure):
 def _differences(data, pure, end, total, names, recorded):
     ended, wanted_names, wanted = _trace(data, pure)
     stopped = ended == "stop"
-    # As Python they read otherwise, `o*s.x`: what they stand in is not looked at.
-    odd_names = [_printable(name) for name in names if not all(part.isidentifier() for part in name.split("."))]
+    # As Python they read otherwise, `o*s.x` and `or.x`: what they stand in is not looked at.
+    odd_names = [_printable(name) for name in names
+                 if not all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))]
     names = [name for name in names if not name.startswith(".")]
     if not _same_names(wanted_names, names, data) or (stopped and not pure and len(names) != len(wanted_names)):
         return "globals", wanted_names, names, ended
