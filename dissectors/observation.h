@@ -84,6 +84,7 @@ struct PickleSeen {
   FrameSeen frame;
   bool not_unpickled = false;  ///< the receiver provably did not load it
   ManagerRequest manager;
+  ManagerReply reply;
   PickleReport report;
 };
 

@@ -37,7 +37,14 @@ uint64_t bytes_of(const Event& event) {
   if (observation == nullptr) return sizeof event;
   const auto* seen = std::get_if<PickleSeen>(&observation->fact);
   if (seen == nullptr) return sizeof event;
-  return sizeof event + bytes_of(seen->report) + seen->manager.method.capacity() + seen->manager.type_id.capacity();
+  const ManagerRequest& request = seen->manager;
+  const ManagerReply& reply = seen->reply;
+  uint64_t bytes = sizeof event + bytes_of(seen->report);
+  for (const std::string* text : {&request.method, &request.type_id, &request.object, &reply.kind, &reply.traceback,
+                                  &reply.object, &reply.type_id, &reply.host}) {
+    bytes += text->capacity();
+  }
+  return bytes;
 }
 
 EventQueue::EventQueue(uint64_t max_bytes, Waker& waker)

@@ -66,8 +66,16 @@ class PickleMachine {
   bool has_findings() const { return shape_ == nullptr && log_.has_findings(); }
 
   /// The object the pickle leaves (STOP), for those who tell protocols apart by it. Its texts are right; its numbers may be
-  /// those of another pickle of the same shape.
+  /// those of another pickle of the same shape, and its instances not known, unless it is_recalled() no more.
   std::optional<Value> root() const { return stopped() ? std::optional(root_) : std::nullopt; }
+  /// Follows a pickle that was known again after all. Before report(), while its bytes are in place.
+  void follow();
+  /// An instance of a class that was fetched by name, and the state that BUILD set (kOmitted: none).
+  struct Instance {
+    std::string cls;
+    Value state;
+  };
+  std::optional<Instance> instance(Value value) const;
   const ValueStore& store() const { return shape_ != nullptr ? shape_->store : store_; }
 
   /// The answer. Call once, after finish() and while the bytes fed last are in place. The lists and texts of a harmless

@@ -1,6 +1,7 @@
 // The part of PickleMachine that knows a pickle again: what it learns of one, and how it answers for the next.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "dissectors/byte_reader.h"
 #include "dissectors/pickle/pickle_machine.h"
@@ -32,6 +33,7 @@ bool PickleMachine::recall(ByteSpan frame) {
   PickleShape* const shape = shapes_->find(frame, *told_);
   if (shape == nullptr) return false;
   shape_ = shape;
+  whole_frame_ = frame;
   shape->store.texts().open_chunk(frame.data(), 0);
   shape->store.texts().set_now(frame.size());
   reader_.reset();
@@ -47,6 +49,24 @@ bool PickleMachine::recall(ByteSpan frame) {
   end_ = PickleEnd::kStop;
   end_reason_ = doubt_ = {};
   return true;
+}
+
+void PickleMachine::follow() {
+  if (shape_ == nullptr) return;
+  const ByteSpan frame = std::exchange(whole_frame_, {});
+  shape_ = nullptr;
+  fed_ = 0;
+  ended_ = false;
+  start();
+  feed(frame);
+  finish();
+}
+
+std::optional<PickleMachine::Instance> PickleMachine::instance(Value value) const {
+  const KnownCallable* cls = value.is(ValueKind::kResult) && shape_ == nullptr ? log_.class_of(value) : nullptr;
+  if (cls == nullptr) return std::nullopt;
+  const CallDetail* detail = log_.detail(value);
+  return Instance{cls->full_name(), detail != nullptr ? detail->state : Value(ValueKind::kOmitted)};
 }
 
 PickleReport PickleMachine::recalled_report() const {

@@ -65,8 +65,21 @@ struct Indicators {
 
 /// A manager's request: `(ident, method, args, kwds)`, Lib/multiprocessing/managers.py `dispatch()`.
 struct ManagerRequest {
-  std::string method;   ///< empty: not a request
-  std::string type_id;  ///< of `create`, else empty
+  std::string method;      ///< empty: not a request
+  std::string type_id;     ///< of `create`, else empty until the detector knows the object's
+  std::string object;      ///< ident of the object that is asked, at most 128 bytes; empty: the server itself
+  bool to_server = false;  ///< the ident was None
+};
+
+/// A manager's answer: `(kind, result)`, Lib/multiprocessing/managers.py `Server.handle_request`, `Server.serve_client`.
+struct ManagerReply {
+  static constexpr unsigned kMaxTraceback = 4096;
+  std::string kind;       ///< "#RETURN", "#ERROR", "#TRACEBACK", "#PROXY" or "#UNSERIALIZABLE"; empty: not a reply
+  std::string traceback;  ///< of #TRACEBACK and #UNSERIALIZABLE; the exception's class for #ERROR
+  std::string object;     ///< ident: of `create`'s `(ident, exposed)`, or of the token in #PROXY
+  std::string type_id;    ///< of the token
+  std::string host;       ///< of the token's address; empty where it is no pair
+  uint16_t port = 0;
 };
 
 struct PickleReport {

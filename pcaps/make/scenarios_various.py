@@ -1,7 +1,8 @@
 """Managers, the look-alikes (logging, Graphite) and traffic that is none of ours."""
-from scenario import Scenario, executes, finish, manager, other, refused, task, unknown
+from scenario import Scenario, alert, executes, finish, manager, other, refused, task, unknown
 
-SHUTDOWN = "The contract's manager.shutdown would fire here; it is not in the brief's list of alerts."
+# The manager's answer proves that it was loaded.
+RAN = [executes("posix.system"), executes("posix.system", outcome="executed")]
 
 
 def sync(server, client, tours, story, **more):
@@ -24,13 +25,30 @@ MANAGERS = [
     manager("manager-wrong-key-38", "The same with 3.8, by connect(), which does not read on.", "3.8", "3.8",
             ["refused", "refused-reads-on"], client_key="wrong", alerts=[refused(2)], auth="failed"),
     manager("manager-shutdown-313", "A client calls a manager and then shuts it down.", "3.13", "3.13",
-            ["office", "shutdown"], "office", note=SHUTDOWN),
-    manager("manager-shutdown-27", "The same with 2.7.", "2.7", "2.7", ["dummy", "shutdown"], "office", note=SHUTDOWN),
+            ["office", "shutdown"], "office", alerts=[alert("manager.shutdown")]),
+    manager("manager-shutdown-27", "The same with 2.7.", "2.7", "2.7", ["dummy", "shutdown"], "office",
+            alerts=[alert("manager.shutdown")]),
+    manager("manager-recon-27", "A client asks a manager what it holds, one thing twice.", "2.7", "2.7", ["recon"], "office",
+            alerts=[alert("manager.recon", count=2)]),
+    manager("manager-recon-38", "The same with 3.8.", "3.8", "3.8", ["recon"], "office",
+            alerts=[alert("manager.recon", count=3)]),
+    manager("manager-recon-313", "The same with 3.13.", "3.13", "3.13", ["recon"], "office",
+            alerts=[alert("manager.recon", count=3)]),
+    manager("manager-forbidden-27", "A method that is not exposed, and a function the server has not.", "2.7", "2.7",
+            ["unexposed", "no-such-function"], "office", alerts=[alert("manager.forbidden-call", count=2)]),
+    manager("manager-forbidden-38", "The same with 3.8.", "3.8", "3.8", ["unexposed", "no-such-function"], "office",
+            alerts=[alert("manager.forbidden-call", count=2)]),
+    manager("manager-forbidden-313", "The same with 3.13.", "3.13", "3.13", ["unexposed", "no-such-function"], "office",
+            alerts=[alert("manager.forbidden-call", count=2)]),
+    manager("manager-argument-27", "An exploit for a method's argument; the answer shows that it was loaded.", "2.7", "2.7",
+            ["argument"], "office", alerts=RAN, victim="server", executes=True),
+    manager("manager-argument-313", "The same with 3.13.", "3.13", "3.13", ["argument"], "office", alerts=RAN,
+            victim="server", executes=True),
     manager("manager-attack-38", "CVE-2020-10796: who knows a SyncManager's key sends an exploit for a request.", "3.8",
-            "3.12", ["dummy", "exploit"], exploit=["posix-system", 4], alerts=[executes("posix.system")],
+            "3.12", ["dummy", "exploit"], exploit=["posix-system", 4], alerts=RAN,
             victim="server", executes=True),
     manager("manager-attack-313", "An exploit for a request to a BaseManager in use.", "3.13", "3.13",
-            ["office", "exploit"], "office", exploit=["eval", 4], alerts=[executes("builtins.eval")],
+            ["office", "exploit"], "office", exploit=["eval", 4], alerts=[executes("builtins.eval"), executes("builtins.eval", outcome="executed")],
             victim="server", executes=True),
     manager("manager-xmlrpc-38", "A manager that serializes with XML-RPC: a handshake and no pickles.", "3.8", "3.8",
             ["office-xml"], "office", serializer="xmlrpclib",

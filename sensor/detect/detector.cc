@@ -211,6 +211,10 @@ bool Detector::must_park(const RecordHead& head, const Observation& observation)
 
 void Detector::on_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
                          FlowNotes& notes) {
+  if (!seen.manager.method.empty()) on_manager_request(head, seen, notes);
+  if (!seen.reply.kind.empty()) on_manager_reply(head, seen, notes);
+  const bool is_request = !seen.manager.method.empty() && head.from == Direction::kToServer && !seen.not_unpickled;
+  const ManagerRequest& request = is_request ? notes.manager.request : seen.manager;
   for (unsigned i = 0; i < kPickleRuleCount; ++i) {
     const auto rule = static_cast<PickleRule>(i);
     for (const PickleFinding& finding : seen.report.findings) {
@@ -220,13 +224,14 @@ void Detector::on_pickle(const RecordHead& head, const Observation& observation,
         // A proxy that comes back to the manager it is of.
         if (is_of_flow(head, finding.host)) continue;
         if (listeners_.is_new_callable(head, finding.news())) {
-          alert_about_pickle(head, observation, seen, rule, &finding);
+          alert_about_pickle(head, observation, seen, rule, &finding, request);
         } else {
           ++counters_.suppressed[rule_index(rule_name(rule))];
         }
         continue;
       }
-      alert_about_pickle(head, observation, seen, rule, nullptr);
+      alert_about_pickle(head, observation, seen, rule, nullptr, request);
+      if (rule == PickleRule::kCodeExecution) await_proof(head, seen, notes);
       break;
     }
   }
@@ -245,7 +250,7 @@ void Detector::on_pickle(const RecordHead& head, const Observation& observation,
 }
 
 void Detector::alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
-                                  PickleRule rule, const PickleFinding* only) {
+                                  PickleRule rule, const PickleFinding* only, const ManagerRequest& manager) {
   Alert alert;
   alert.head = head;
   alert.signature = only != nullptr ? signature_of(*only) : signature_of(rule, describe(seen.report, rule));
@@ -258,7 +263,7 @@ void Detector::alert_about_pickle(const RecordHead& head, const Observation& obs
     std::erase_if(alert.pickle.findings,
                   [&](const PickleFinding& f) { return f.rule == rule && f.news() != only->news(); });
   }
-  alert.manager = seen.manager;
+  alert.manager = manager;
   alert.has_outcome = true;
   alert.outcome = seen.not_unpickled ? Outcome::kNotUnpickled : Outcome::kAttempted;
   const auto& findings = alert.pickle.findings;
@@ -331,7 +336,7 @@ void Detector::on_flow_end(const Event& event, const FlowEnded& ended) {
   const auto at = flows_.find(event.flow.flow_id);
   settle_parked(event.flow.flow_id, at != flows_.end() ? at->second.last.auth : AuthState::kNone);
   if (at != flows_.end()) {
-    FlowNotes notes = at->second;
+    FlowNotes notes = std::move(at->second);
     flows_.erase(at);
     // A handshake that never ended is all there is to know of this listener.
     if (!notes.counted && !notes.look_alike) note_listener(notes.last, notes);

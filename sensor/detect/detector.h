@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +17,7 @@
 
 #include "config/config.h"
 #include "sensor/detect/listeners.h"
+#include "sensor/detect/manager_watch.h"
 #include "sensor/event.h"
 #include "sensor/record.h"
 
@@ -67,6 +69,8 @@ class Detector final : public EventSink {
     bool ever_failed = false;
     bool server_unseen = false;  // it said something that the tap missed
     RecordHead last;
+    ManagerFlow manager;
+    std::unique_ptr<Alert> attempt;  // code execution, until the manager's answer tells whether it was loaded
   };
   struct Parked {
     Alert alert;
@@ -76,11 +80,18 @@ class Detector final : public EventSink {
 
   void on_observation(const Event& event, const Observation& observation);
   void on_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen, FlowNotes& notes);
+  // detector_managers.cc
+  void on_manager_request(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes);
+  void on_manager_reply(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes);
+  void await_proof(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes);
+  void raise_about_manager(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes, std::string_view rule,
+                           std::string signature);
+
   void on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes);
   void on_flow_end(const Event& event, const FlowEnded& ended);
   void note_listener(const RecordHead& head, FlowNotes& notes);
   void alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
-                          PickleRule rule, const PickleFinding* only);
+                          PickleRule rule, const PickleFinding* only, const ManagerRequest& manager);
   void settle_parked(uint64_t flow_id, AuthState auth);
   void release_until(int64_t time_ns);
   bool must_park(const RecordHead& head, const Observation& observation) const;

@@ -45,6 +45,17 @@ const Listener* Listeners::find(const RecordHead& head) const {
   return at == listeners_.end() ? nullptr : &at->second;
 }
 
+void Listeners::expect_manager(const RecordHead& head, const Endpoint& endpoint) {
+  const Key key{endpoint, head.flow.vlan};
+  if (!listeners_.contains(key) && listeners_.size() >= kMaxListeners) {
+    ++dropped_;
+    return;
+  }
+  Listener& listener = listeners_[key];
+  if (listener.first_seen_ns == 0) listener.first_seen_ns = head.time_ns;
+  if (!listener.announced) listener.application = Application::kManager;
+}
+
 std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool first_of_flow) {
   Listener* listener = find_or_add(head);
   if (listener == nullptr) return std::nullopt;

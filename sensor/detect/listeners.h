@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sensor/detect/manager_watch.h"
 #include "sensor/record.h"
 
 namespace pickletap {
@@ -28,6 +29,8 @@ struct Listener {
   std::set<std::array<uint8_t, 16>> peers;  ///< client addresses
   std::set<std::string> unknown_callables;  ///< alerted on
   bool legacy_digest_told = false;
+  ManagerObjects objects;
+  std::set<std::string> recon_told;  ///< peer and method
 };
 
 /// One listener as the HTTP interface shows it.
@@ -49,10 +52,13 @@ class Listeners {
   static constexpr size_t kMaxListeners = 65536;
   static constexpr size_t kMaxPeers = 256;
   static constexpr size_t kMaxCallables = 1024;
+  static constexpr size_t kMaxRecon = 1024;
 
   /// The entry of the flow's server; null when the inventory is full and it is not in it.
   Listener* find_or_add(const RecordHead& head);
   const Listener* find(const RecordHead& head) const;
+  /// A manager's token named this address: what listens there is a manager, whatever of it is seen.
+  void expect_manager(const RecordHead& head, const Endpoint& endpoint);
 
   /// Takes what the flow is known to be now; the record to write when that is news.
   std::optional<ListenerRecord> update(const RecordHead& head, bool first_of_flow);

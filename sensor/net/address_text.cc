@@ -13,4 +13,11 @@ std::string to_text(const IpAddress& address) {
   return text.data();
 }
 
+std::optional<IpAddress> parse_address(const std::string& text) {
+  IpAddress address;
+  address.is_v6 = text.find(':') != std::string::npos;
+  const bool is_one = inet_pton(address.is_v6 ? AF_INET6 : AF_INET, text.c_str(), address.bytes.data()) == 1;
+  return is_one ? std::optional(address) : std::nullopt;
+}
+
 }  // namespace pickletap

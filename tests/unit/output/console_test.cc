@@ -58,7 +58,7 @@ TEST(Console, ShowsAnAlertWithoutAPickle) {
   alert.head.digest = Digest::kNone;
   alert.head.flow.responder.address.is_v6 = true;
   alert.head.flow.responder.address.bytes = {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  alert.manager = {"create", "Queue"};
+  alert.manager = {"create", "Queue", {}, true};
   EXPECT_EQ(alert_text(alert, "b.pcap"),
             "MEDIUM  exposure.unauthenticated  10.99.0.2:51234 → [fd00::1]:50000   2026-11-21 10:00:00.123456Z   "
             "#17 b.pcap\n"

@@ -91,7 +91,7 @@ inline Alert largest_alert(const std::string& piece) {
   };
   Alert a = alert();
   a.signature = text(4000);
-  a.manager = {text(2000), text(2000)};
+  a.manager = {text(2000), text(2000), {}, false};
   PickleReport& p = a.pickle;
   p.truncated = true;
   p.calls_total = UINT64_MAX;
