@@ -140,7 +140,7 @@ class Replay {
     ReadState state = ReadState::kMore;
     while (state == ReadState::kMore) {
       state = source->dispatch(*worker_, kBatchPackets);
-      progress_.update(path, source->counters().bytes, total);
+      progress_.update(path, source->file_bytes(), total);
     }
     packets_read_ = source->last_number();
     add_up(source->counters(), capture_counters_);

@@ -206,6 +206,7 @@ std::string_view to_text(DecodeResult result) {
     case DecodeResult::kOther: return "other";
     case DecodeResult::kFragment: return "fragment";
     case DecodeResult::kTruncatedLink: return "truncated_link";
+    case DecodeResult::kUnknownLinkType: return "unknown_link_type";
     case DecodeResult::kTooManyVlanTags: return "too_many_vlan_tags";
     case DecodeResult::kTruncatedIp: return "truncated_ip";
     case DecodeResult::kBadIpVersion: return "bad_ip_version";
@@ -224,6 +225,7 @@ std::string_view layer_of(DecodeResult result) {
     case DecodeResult::kOther:
     case DecodeResult::kFragment: return "";
     case DecodeResult::kTruncatedLink:
+    case DecodeResult::kUnknownLinkType:
     case DecodeResult::kTooManyVlanTags: return "link";
     case DecodeResult::kTruncatedIp:
     case DecodeResult::kBadIpVersion:

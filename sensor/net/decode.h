@@ -37,6 +37,7 @@ enum class DecodeResult : uint8_t {
   kOther,     ///< fine, but not TCP
   kFragment,  ///< a fragment of an IP datagram that may carry TCP
   kTruncatedLink,
+  kUnknownLinkType,  ///< of an interface in a file that has others, too
   kTooManyVlanTags,
   kTruncatedIp,
   kBadIpVersion,
