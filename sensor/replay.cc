@@ -153,7 +153,8 @@ class Replay {
   void write_stats() {
     const FlowTableCounters flows = worker_->flow_counters();
     const DetectorSnapshot detection = detector_.snapshot();
-    CounterSources sources{capture_counters_, flows, worker_->dissector_counters(), detection, {}};
+    const UnwrapCounters unwrapped = worker_->unwrap_counters();
+    CounterSources sources{capture_counters_, unwrapped, flows, worker_->dissector_counters(), detection, {}};
     for (const auto& counted : writer_.counters()) {
       sources.outputs.push_back({counted.output, {counted.counters->events.load(), counted.counters->dropped.load()}});
     }

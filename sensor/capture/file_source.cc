@@ -135,7 +135,7 @@ inline void FileSource::deliver(const FileRecord& record, PacketHandler& handler
   Packet packet;
   packet.time_ns = record.time_ns;
   packet.number = number_;
-  deliver_record(record.link, {record.data, record.captured}, record.wire, packet, counters_, handler);
+  deliver_record(record.link, {record.data, record.captured}, record.wire, packet, outer_, counters_, handler);
 }
 
 ReadState FileSource::end_with(const std::string& error) {

@@ -209,7 +209,7 @@ struct LiveSource::Callback {
     const auto nanoseconds = static_cast<uint64_t>(std::max<int64_t>(header->ts.tv_usec, 0));
     packet.time_ns = source.times_.sensor_ns(unix_time_ns(header->ts.tv_sec, nanoseconds));
     packet.number = source.number_;
-    deliver_record(source.link_, {bytes, header->caplen}, std::max(header->len, header->caplen), packet,
+    deliver_record(source.link_, {bytes, header->caplen}, std::max(header->len, header->caplen), packet, source.outer_,
                    source.counters_, self.handler);
   }
 };

@@ -31,8 +31,8 @@ inline void count_record(const Packet& packet, DecodeResult result, CaptureCount
 
 /// `packet` has its time and number. `wire_bytes` is at least what was captured.
 inline void deliver_record(LinkType link, std::span<const uint8_t> frame, uint32_t wire_bytes, Packet& packet,
-                           CaptureCounters& counters, PacketHandler& handler) {
-  const DecodeResult result = decode_packet(link, frame, wire_bytes, packet);
+                           Encapsulation& outer, CaptureCounters& counters, PacketHandler& handler) {
+  const DecodeResult result = decode_packet(link, frame, wire_bytes, packet, outer);
   count_record(packet, result, counters);
   handler.on_packet(packet, result);
 }
