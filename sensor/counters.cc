@@ -8,6 +8,7 @@
 #include "sensor/capture/packet_source.h"
 #include "sensor/detect/detector.h"
 #include "sensor/net/flow_table.h"
+#include "sensor/net/unwrapper.h"
 
 namespace pickletap {
 
@@ -23,19 +24,33 @@ class Gatherer {
   std::vector<StatsRecord::Counter> counters;
 };
 
-void gather_capture(const CaptureCounters& capture, Gatherer& out) {
+void gather_capture(const CaptureCounters& capture, const UnwrapCounters& unwrapped, Gatherer& out) {
   out.add("packets_total", capture.packets);
   out.add("bytes_total", capture.bytes);
   out.add("capture_cut_packets_total", capture.cut_by_snap_length);
-  std::map<std::string, uint64_t> by_layer{{"link", 0}, {"ip", 0}, {"tcp", 0}};
+  std::map<std::string, uint64_t> by_layer{{"link", 0}, {"tunnel", 0}, {"ip", 0}, {"tcp", 0}};
   for (unsigned i = 0; i < kDecodeResultCount; ++i) {
     const auto result = static_cast<DecodeResult>(i);
-    if (is_error(result)) by_layer[std::string(layer_of(result))] += capture.by_result[i];
+    if (!is_error(result)) continue;
+    by_layer[std::string(layer_of(result))] += capture.by_result[i] + unwrapped.by_result[i];
   }
   for (const auto& [layer, count] : by_layer) out.add("decode_errors_total", count, {{"layer", layer}});
   for (const auto result : {DecodeResult::kTcp, DecodeResult::kOther, DecodeResult::kFragment}) {
     out.add("decoded_packets_total", capture.by_result[index_of(result)], {{"kind", std::string(to_text(result))}});
   }
+}
+
+void gather_unwrapped(const UnwrapCounters& unwrapped, Gatherer& out) {
+  const DefragmenterCounters& fragments = unwrapped.fragments;
+  out.add("fragments_total", fragments.fragments);
+  for (unsigned i = 0; i < kFragmentDropCount; ++i) {
+    out.add("fragments_dropped_total", fragments.dropped[i],
+            {{"reason", std::string(to_text(static_cast<FragmentDrop>(i)))}});
+  }
+  out.add("datagrams_reassembled_total", fragments.datagrams);
+  out.add("memory_bytes", fragments.memory_bytes, {{"pool", "fragments"}});
+  out.add("tunnels_total", unwrapped.tunnels.tunnels);
+  out.add("tunnel_untracked_packets_total", unwrapped.tunnels.untracked_packets);
 }
 
 void gather_flows(const FlowTableCounters& flows, Gatherer& out) {
@@ -100,6 +115,16 @@ void add_up(const CaptureCounters& from, CaptureCounters& to) {
   for (size_t i = 0; i < from.by_result.size(); ++i) to.by_result[i] += from.by_result[i];
 }
 
+void add_up(const UnwrapCounters& from, UnwrapCounters& to) {
+  to.fragments.fragments += from.fragments.fragments;
+  to.fragments.datagrams += from.fragments.datagrams;
+  for (size_t i = 0; i < from.fragments.dropped.size(); ++i) to.fragments.dropped[i] += from.fragments.dropped[i];
+  to.fragments.memory_bytes += from.fragments.memory_bytes;
+  to.tunnels.tunnels += from.tunnels.tunnels;
+  to.tunnels.untracked_packets += from.tunnels.untracked_packets;
+  for (size_t i = 0; i < from.by_result.size(); ++i) to.by_result[i] += from.by_result[i];
+}
+
 void add_up(const FlowTableCounters& from, FlowTableCounters& to) {
   to.packets += from.packets;
   to.bytes += from.bytes;
@@ -130,7 +155,8 @@ void add_up(const DissectorCounters& from, DissectorCounters& to) {
 
 std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources) {
   Gatherer out;
-  gather_capture(sources.capture, out);
+  gather_capture(sources.capture, sources.unwrapped, out);
+  gather_unwrapped(sources.unwrapped, out);
   gather_flows(sources.flows, out);
   gather_dissectors(sources.dissectors, out);
   gather_detector(sources.detection, out);

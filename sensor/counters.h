@@ -15,10 +15,12 @@ namespace pickletap {
 struct CaptureCounters;
 struct DetectorSnapshot;
 struct FlowTableCounters;
+struct UnwrapCounters;
 
 /// What one `stats` event and one scrape are made of. References live as long as the call.
 struct CounterSources {
   const CaptureCounters& capture;
+  const UnwrapCounters& unwrapped;
   const FlowTableCounters& flows;
   const DissectorCounters& dissectors;
   const DetectorSnapshot& detection;
@@ -30,6 +32,7 @@ std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources)
 
 /// The sums of several workers; gauges add up as well.
 void add_up(const CaptureCounters& from, CaptureCounters& to);
+void add_up(const UnwrapCounters& from, UnwrapCounters& to);
 void add_up(const FlowTableCounters& from, FlowTableCounters& to);
 void add_up(const DissectorCounters& from, DissectorCounters& to);
 

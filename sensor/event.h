@@ -28,7 +28,8 @@ struct FlowCounts {
 struct FlowContext {
   uint64_t flow_id = 0;  ///< below 2^51; unique in one run
   Endpoint initiator, responder;
-  VlanTags vlan;
+  VlanTags vlan;      ///< around a tunnel and in it, from the outside
+  TunnelInfo tunnel;  ///< as of its latest packet
   int64_t start_ns = 0;
   FlowCounts counts;
   bool midstream = false;  ///< the SYN was not captured

@@ -140,7 +140,7 @@ class Replay {
     ReadState state = ReadState::kMore;
     while (state == ReadState::kMore) {
       state = source->dispatch(*worker_, kBatchPackets);
-      progress_.update(path, source->counters().bytes, total);
+      progress_.update(path, source->file_bytes(), total);
     }
     packets_read_ = source->last_number();
     add_up(source->counters(), capture_counters_);
@@ -153,7 +153,8 @@ class Replay {
   void write_stats() {
     const FlowTableCounters flows = worker_->flow_counters();
     const DetectorSnapshot detection = detector_.snapshot();
-    CounterSources sources{capture_counters_, flows, worker_->dissector_counters(), detection, {}};
+    const UnwrapCounters unwrapped = worker_->unwrap_counters();
+    CounterSources sources{capture_counters_, unwrapped, flows, worker_->dissector_counters(), detection, {}};
     for (const auto& counted : writer_.counters()) {
       sources.outputs.push_back({counted.output, {counted.counters->events.load(), counted.counters->dropped.load()}});
     }

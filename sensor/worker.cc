@@ -17,7 +17,27 @@ DissectorLimits dissector_limits(const Config& config) {
 
 namespace {
 
-FlowTableConfig flow_table_config(const Config& config, unsigned workers) {
+/// Nobody outside may know which flows share a bucket. What is reported does not depend on it.
+uint64_t secret_seed() {
+  std::random_device entropy;
+  return uint64_t{entropy()} << 32 | entropy();
+}
+
+/// A sixteenth of the memory, in all workers together.
+DefragmenterLimits defragmenter_limits(const Config& config, unsigned workers) {
+  DefragmenterLimits limits;
+  limits.budget_bytes = config.limits.memory_bytes / 16 / workers;
+  return limits;
+}
+
+/// Longer than any flow is kept in silence.
+int64_t tunnel_idle_s(const Config& config) {
+  return int64_t{std::max({config.stream.handshake_timeout_s, config.stream.ignored_timeout_s,
+                           config.stream.idle_timeout_s, config.stream.closed_timeout_s})} +
+         2;
+}
+
+FlowTableConfig flow_table_config(const Config& config, unsigned workers, const TunnelTable& tunnels) {
   FlowTableConfig table;
   table.max_flows = std::max(config.limits.flows / workers, 1U);
   table.max_dissected = std::max(table.max_dissected / workers, 1U);
@@ -28,27 +48,57 @@ FlowTableConfig flow_table_config(const Config& config, unsigned workers) {
   table.out_of_order_bytes = config.limits.memory_bytes / 4 / workers;
   table.stream.max_bytes = config.limits.out_of_order_bytes;
   table.flow_events_for_all = wanted_types(config).flow;
-  // Nobody outside may know which flows share a bucket. What is reported does not depend on it.
-  std::random_device entropy;
-  table.hash_seed = uint64_t{entropy()} << 32 | entropy();
+  table.tunnels = &tunnels;
+  table.hash_seed = secret_seed();
   return table;
 }
 
 }  // namespace
 
 Worker::Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame, unsigned workers)
-    : limits_(dissector_limits(config)),
+    : sink_(sink),
+      limits_(dissector_limits(config)),
       machines_(policy, limits_),
       context_{limits_, machines_, dissector_counters_, every_frame},
-      flows_(flow_table_config(config, workers), registry_protocols(context_), sink) {}
+      unwrapper_(defragmenter_limits(config, workers), tunnel_idle_s(config), secret_seed()),
+      flows_(flow_table_config(config, workers, unwrapper_.tunnels()), registry_protocols(context_), sink) {}
 
 void Worker::on_packet(const Packet& packet, DecodeResult result) {
   last_packet_time_ns_ = packet.time_ns;
-  if (result == DecodeResult::kTcp) {
+  last_packet_number_ = packet.number;
+  if (packet.outer != nullptr) [[unlikely]] {
+    on_enclosed(packet, result);
+  } else if (result == DecodeResult::kTcp) {
     flows_.process(packet);
   } else {
     flows_.advance(packet.time_ns, packet.number);
   }
+}
+
+void Worker::on_enclosed(const Packet& packet, DecodeResult result) {
+  if (const Packet* inner = unwrapper_.unwrap(packet, result)) {
+    flows_.process(*inner);
+  } else {
+    flows_.advance(packet.time_ns, packet.number);
+  }
+  tell_trouble();
+}
+
+void Worker::tell_trouble() {
+  for (StreamTrouble trouble; unwrapper_.take_trouble(trouble);) {
+    Event event;
+    event.time_ns = last_packet_time_ns_;
+    event.packet_number = last_packet_number_;
+    event.source_index = source_index_;
+    event.what = trouble;
+    sink_.put(std::move(event));
+  }
+}
+
+void Worker::finish() {
+  unwrapper_.finish();
+  tell_trouble();
+  flows_.finish();
 }
 
 }  // namespace pickletap

@@ -11,6 +11,7 @@
 #include "sensor/capture/packet_source.h"
 #include "sensor/event.h"
 #include "sensor/net/flow_table.h"
+#include "sensor/net/unwrapper.h"
 
 namespace pickletap {
 
@@ -28,22 +29,33 @@ class Worker final : public PacketHandler {
   void advance(int64_t time_ns) { flows_.advance(time_ns, 0); }
   /// For pickles that begin from now on; the policy before it must live on.
   void set_policy(const Policy& policy) { machines_.set_policy(policy); }
-  void set_source_index(uint16_t index) { flows_.set_source_index(index); }
+  void set_source_index(uint16_t index) {
+    source_index_ = index;
+    flows_.set_source_index(index);
+  }
   /// The end of the input.
-  void finish() { flows_.finish(); }
+  void finish();
 
   /// Of the latest packet; 0 before the first.
   int64_t last_packet_time_ns() const { return last_packet_time_ns_; }
   FlowTableCounters flow_counters() const { return flows_.counters(); }
+  UnwrapCounters unwrap_counters() const { return unwrapper_.counters(); }
   const DissectorCounters& dissector_counters() const { return dissector_counters_; }
 
  private:
+  void on_enclosed(const Packet& packet, DecodeResult result);
+  void tell_trouble();
+
+  EventSink& sink_;
   DissectorLimits limits_;
   PickleMachinePool machines_;
   DissectorCounters dissector_counters_;
   DissectorContext context_;
+  Unwrapper unwrapper_;
   FlowTable flows_;
   int64_t last_packet_time_ns_ = 0;
+  uint64_t last_packet_number_ = 0;
+  uint16_t source_index_ = 0;
 };
 
 }  // namespace pickletap

@@ -134,10 +134,12 @@ yaml.SafeDumper.add_representer(FlowDict, lambda d, x: d.represent_mapping("tag:
 
 
 def write_manifest(entries):
-    """Entries in the order of the table, inner mappings on a line each."""
+    """Entries in the order of the table, then those that other scripts made; inner mappings on a line each."""
     order = {s.name: i for i, s in enumerate(scenarios.table())}
     captures = []
-    for entry in sorted((e for e in entries if e["scenario"] in order), key=lambda e: order[e["scenario"]]):
+    entries = list(entries)
+    ours = sorted((e for e in entries if e["scenario"] in order), key=lambda e: order[e["scenario"]])
+    for entry in ours + [e for e in entries if e.get("made_by")]:
         entry = dict(entry, server=FlowDict(entry["server"]), client=FlowDict(entry["client"]))
         for key in ("listeners", "alerts"):
             items = [FlowDict((k, FlowList(v) if isinstance(v, list) else v) for k, v in item.items())
@@ -145,7 +147,7 @@ def write_manifest(entries):
             entry[key] = items or FlowList()
         captures.append(entry)
     with open(MANIFEST + ".new", "w") as f:
-        f.write("# What is true of each capture. Written by make/make.py from make/scenarios*.py; do not edit by hand.\n")
+        f.write("# What is true of each capture. Written by the scripts of make/; do not edit by hand.\n")
         yaml.safe_dump({"captures": captures}, f, sort_keys=False, width=200, allow_unicode=True)
     os.replace(MANIFEST + ".new", MANIFEST)
 

@@ -205,9 +205,12 @@ struct LiveSource::Callback {
     LiveSource& source = self.source;
     source.number_ += source.options_.number_step;
     Packet packet;
-    packet.time_ns = source.times_.sensor_ns(record_time_ns(*header));
+    // tv_usec holds nanoseconds: the handle asks for that precision.
+    const auto nanoseconds = static_cast<uint64_t>(std::max<int64_t>(header->ts.tv_usec, 0));
+    packet.time_ns = source.times_.sensor_ns(unix_time_ns(header->ts.tv_sec, nanoseconds));
     packet.number = source.number_;
-    deliver_record(*header, bytes, source.link_, packet, source.counters_, self.handler);
+    deliver_record(source.link_, {bytes, header->caplen}, std::max(header->len, header->caplen), packet, source.outer_,
+                   source.counters_, self.handler);
   }
 };
 

@@ -66,6 +66,7 @@ class PacketSource {
 
  protected:
   CaptureCounters counters_;
+  Encapsulation outer_;  ///< of the packet at hand
 };
 
 }  // namespace pickletap

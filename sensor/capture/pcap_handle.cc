@@ -7,14 +7,11 @@
 #include "sensor/capture/packet_source.h"
 
 namespace pickletap {
-namespace {
 
 std::string link_type_name(int dlt) {
   const char* name = pcap_datalink_val_to_name(dlt);
   return name != nullptr ? name : std::to_string(dlt);
 }
-
-}  // namespace
 
 void PcapClose::operator()(pcap* handle) const { pcap_close(handle); }
 
@@ -23,8 +20,9 @@ void FilterFree::operator()(bpf_program* program) const {
   delete program;
 }
 
-LinkType link_type_of(pcap* handle, const std::string& name) {
-  const int dlt = pcap_datalink(handle);
+LinkType link_type_of(pcap* handle, const std::string& name) { return require_link_type(pcap_datalink(handle), name); }
+
+LinkType require_link_type(int dlt, const std::string& name) {
   if (const std::optional<LinkType> link = link_type_of(dlt)) return *link;
   throw CaptureError(CaptureError::Kind::kInput, name, "link type " + link_type_name(dlt) + " is not supported");
 }

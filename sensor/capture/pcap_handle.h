@@ -22,7 +22,10 @@ struct FilterFree {
 using PcapHandle = std::unique_ptr<pcap, PcapClose>;
 using FilterProgram = std::unique_ptr<bpf_program, FilterFree>;
 
+/// "EN10MB"; the number where libpcap has no name for it.
+std::string link_type_name(int dlt);
 /// Throws CaptureError (kInput) for a link type that is not read. `name` is the input's, for the message.
+LinkType require_link_type(int dlt, const std::string& name);
 LinkType link_type_of(pcap* handle, const std::string& name);
 
 /// An empty expression passes everything. Throws CaptureError (kFilter) with libpcap's words.

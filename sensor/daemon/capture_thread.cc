@@ -90,6 +90,7 @@ void CaptureThread::keep_time(ReadState state) {
 void CaptureThread::publish() {
   CaptureSnapshot now;
   now.capture = source_->counters();
+  now.unwrapped = worker_.unwrap_counters();
   now.flows = worker_.flow_counters();
   now.dissectors = worker_.dissector_counters();
   now.drops = drops_;

@@ -24,6 +24,7 @@ namespace pickletap {
 
 struct CaptureSnapshot {
   CaptureCounters capture;
+  UnwrapCounters unwrapped;
   FlowTableCounters flows;
   DissectorCounters dissectors;
   LiveDrops drops;

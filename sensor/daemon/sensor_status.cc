@@ -16,16 +16,18 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 
 DetectionThread::Counters Sensor::gather() const {
   CaptureCounters capture;
+  UnwrapCounters unwrapped;
   FlowTableCounters flows;
   DissectorCounters dissectors;
   for (const auto& thread : captures_) {
     const CaptureSnapshot one = thread->snapshot();
     add_up(one.capture, capture);
+    add_up(one.unwrapped, unwrapped);
     add_up(one.flows, flows);
     add_up(one.dissectors, dissectors);
   }
   const DetectorSnapshot detection = detection_->snapshot();
-  CounterSources sources{capture, flows, dissectors, detection, {}};
+  CounterSources sources{capture, unwrapped, flows, dissectors, detection, {}};
   for (const auto& counted : writer_.counters()) {
     sources.outputs.push_back({counted.output, {counted.counters->events.load(), counted.counters->dropped.load()}});
   }

@@ -1,10 +1,13 @@
-// From the bytes of one captured frame to a Packet: link layer, VLAN tags, IPv4 or IPv6 with its extension headers,
-// TCP. A pure function: it keeps nothing, allocates nothing, reads only inside the captured bytes and never throws. The
-// payload of the Packet points into the frame and lives as long as that. What is not TCP is told apart from what is
-// broken, so that both can be counted; checksums are not looked at. Fragments are named and left alone.
-// Limits: kMaxVlanTags tags, kMaxExtensionHeaders IPv6 extension headers.
-// Sources: IEEE 802.1Q, RFC 791, RFC 8200 (4: extension headers), RFC 6946 (atomic fragments), RFC 9293 (3.1), and
-// https://www.tcpdump.org/linktypes.html for the link types.
+// From the bytes of one captured frame to a Packet: link layer, VLAN tags, tunnels (MPLS, PPPoE, IP in IP, GRE, ERSPAN,
+// VXLAN, GENEVE, GTP-U, in any order), IPv4 or IPv6 with its extension headers, TCP. Pure functions: they keep nothing,
+// allocate nothing, read only inside the captured bytes and never throw. One loop, no recursion. The payload of the
+// Packet points into the frame and lives as long as that; `outer` points to the caller's Encapsulation. What is not TCP
+// is told apart from what is broken, so that both can be counted; TCP checksums are not looked at. Fragments are named,
+// for the defragmenter (defragmenter.h), whose datagrams go on in decode_reassembled. AH and ESP are not followed.
+// Extension headers and options that a Linux receiver drops a packet for are errors here, too.
+// Limits: kMaxVlanTags tags in a row, kMaxExtensionHeaders, kMaxMplsLabels, kMaxEncapsulations (packet.h).
+// Sources: IEEE 802.1Q, RFC 791, RFC 8200 (4: extension headers), RFC 6946 (atomic fragments), RFC 9293 (3.1),
+// https://www.tcpdump.org/linktypes.html; for tunnels see decode_tunnels.cc; net/ipv6/exthdrs.c of Linux 6.18.
 #pragma once
 
 #include <bit>
@@ -37,12 +40,16 @@ enum class DecodeResult : uint8_t {
   kOther,     ///< fine, but not TCP
   kFragment,  ///< a fragment of an IP datagram that may carry TCP
   kTruncatedLink,
+  kUnknownLinkType,  ///< of an interface in a file that has others, too
   kTooManyVlanTags,
+  kTruncatedTunnel,
+  kTooManyEncapsulations,
   kTruncatedIp,
   kBadIpVersion,
   kBadIpHeaderLength,
   kBadIpLength,  ///< shorter than its header, or longer than the frame was on the wire
   kTooManyExtensionHeaders,
+  kBadExtensionHeader,  ///< no Linux receiver takes the packet
   kTruncatedTcp,
   kBadTcpHeaderLength,
 };
@@ -53,11 +60,13 @@ constexpr bool is_error(DecodeResult result) { return result >= DecodeResult::kT
 
 /// One word, stable: "tcp", "other", "fragment", "truncated_link", …
 std::string_view to_text(DecodeResult result);
-/// Label of `pickletap_decode_errors_total{layer}`: "link", "ip" or "tcp"; empty when it is no error.
+/// Label of `pickletap_decode_errors_total{layer}`: "link", "tunnel", "ip" or "tcp"; empty when it is no error.
 std::string_view layer_of(DecodeResult result);
 
 inline constexpr unsigned kMaxVlanTags = 8;  ///< skipped; the first two with an id other than 0 are recorded
-inline constexpr unsigned kMaxExtensionHeaders = 32;
+/// Linux has no limit of its own.
+inline constexpr unsigned kMaxExtensionHeaders = 256;
+inline constexpr unsigned kMaxMplsLabels = 32;
 
 inline uint16_t load_be16(const uint8_t* p) { return static_cast<uint16_t>((unsigned{p[0]} << 8) | p[1]); }
 inline uint32_t load_be32(const uint8_t* p) {
@@ -66,7 +75,8 @@ inline uint32_t load_be32(const uint8_t* p) {
 
 namespace decode_detail {
 
-DecodeResult decode_any(LinkType link, std::span<const uint8_t> frame, uint32_t wire_bytes, Packet& packet);
+DecodeResult decode_any(LinkType link, std::span<const uint8_t> frame, uint32_t wire_bytes, Packet& packet,
+                        Encapsulation& outer);
 
 /// Written as two words, so that the flow key's loads of two words are forwarded from these stores.
 inline void set_ipv4(IpAddress& address, const uint8_t* p) {
@@ -94,8 +104,10 @@ inline void set_tcp_fields(Packet& packet, const uint8_t* tcp) {
 }  // namespace decode_detail
 
 /// Decodes one frame. `frame` is what was captured, `wire_bytes` its length on the wire (at least as much). Fills
-/// everything of `packet` but `time_ns` and `number` on kTcp, and only the two lengths otherwise.
-inline DecodeResult decode_packet(LinkType link, std::span<const uint8_t> frame, uint32_t wire_bytes, Packet& packet) {
+/// everything of `packet` but `time_ns`, `number` and `tunnel` on kTcp; addresses, VLANs and `outer` on kFragment; and
+/// only the two lengths otherwise.
+inline DecodeResult decode_packet(LinkType link, std::span<const uint8_t> frame, uint32_t wire_bytes, Packet& packet,
+                                  Encapsulation& outer) {
   // The common case, Ethernet + IPv4 without options + TCP, in one go; everything else takes the careful way, which
   // gives the same answer for these frames too.
   const uint8_t* data = frame.data();
@@ -112,13 +124,18 @@ inline DecodeResult decode_packet(LinkType link, std::span<const uint8_t> frame,
       decode_detail::set_ipv4(packet.source, data + 26);
       decode_detail::set_ipv4(packet.destination, data + 30);
       packet.vlan = VlanTags{};
+      packet.outer = nullptr;
       decode_detail::set_tcp_fields(packet, data + 34);
       packet.payload_missing = static_cast<uint32_t>(end - captured_end);
       packet.payload = frame.subspan(begin, captured_end - begin);
       return DecodeResult::kTcp;
     }
   }
-  return decode_detail::decode_any(link, frame, wire_bytes, packet);
+  return decode_detail::decode_any(link, frame, wire_bytes, packet, outer);
 }
+
+/// Goes on with the datagram that the defragmenter made of the fragment `packet` and `outer` came from: kFragment gave
+/// both, and `outer.fragment.protocol` says what the datagram begins with. Fills them as decode_packet does.
+DecodeResult decode_reassembled(std::span<const uint8_t> datagram, Packet& packet, Encapsulation& outer);
 
 }  // namespace pickletap

@@ -1,5 +1,6 @@
-// The identity of a flow: its full tuple (addresses, ports, VLAN ids) with the two endpoints in a fixed order, so that
-// both directions have the same key. Which endpoint sent a packet is its "side": 0 the lower one, 1 the upper one.
+// The identity of a flow: its full tuple (addresses, ports, VLAN ids or tunnel) with the two endpoints in a fixed order,
+// so that both directions have the same key. Which endpoint sent a packet is its "side": 0 the lower one, 1 the upper
+// one. A tunnel, with all VLANs around and in it, is its index in the worker's TunnelTable (tunnel_table.h).
 // The hash is only a way to find a key, never its identity. It is keyed by a secret (FlowHash's seed, new in every
 // process; a fixed one in tests): two rounds of a 64x64 multiplication folded onto itself, both operands masked by
 // secrets, so that nobody who lacks the seed can choose addresses and ports that fall into one bucket.
@@ -16,8 +17,8 @@
 namespace pickletap {
 
 struct FlowKey {
-  /// Lower address (2 words), upper address (2 words), then from bit 0: lower port 16, upper port 16, first VLAN id 12,
-  /// second VLAN id 12, IPv6 1.
+  /// Lower address (2 words), upper address (2 words), then from bit 0: lower port 16, upper port 16, place 24, IPv6 1,
+  /// tunnelled 1. The place is the first and second VLAN id, 12 bits each, or the index of the tunnel.
   std::array<uint64_t, 5> words{};
 
   friend bool operator==(const FlowKey& a, const FlowKey& b) {
@@ -25,7 +26,19 @@ struct FlowKey {
             (a.words[3] ^ b.words[3]) | (a.words[4] ^ b.words[4])) == 0;
   }
   bool is_v6() const { return ((words[4] >> 56) & 1) != 0; }
+  bool is_tunnelled() const { return ((words[4] >> 57) & 1) != 0; }
+  /// Where is_tunnelled().
+  uint32_t tunnel() const { return static_cast<uint32_t>(words[4] >> 32) & 0xffffff; }
 };
+
+/// The bits of a key's last word that say where a packet was: VLANs or tunnel, and the IP version.
+inline uint64_t place_bits(const Packet& packet) {
+  const uint64_t version = uint64_t{packet.source.is_v6} << 56;
+  if (packet.tunnel != kNoTunnel) [[unlikely]] {
+    return version | uint64_t{1} << 57 | (packet.tunnel & uint64_t{0xffffff}) << 32;
+  }
+  return version | (packet.vlan.ids[0] & uint64_t{0xfff}) << 32 | (packet.vlan.ids[1] & uint64_t{0xfff}) << 44;
+}
 
 /// A packet's key, and the side it came from.
 struct OrientedKey {
@@ -53,11 +66,9 @@ inline OrientedKey make_flow_key(const Packet& packet) {
   const uint64_t flip0 = (a[0] ^ b[0]) & mask;
   const uint64_t flip1 = (a[1] ^ b[1]) & mask;
   const uint64_t flip_port = (port_a ^ port_b) & mask;
-  const uint64_t vlan = (packet.vlan.ids[0] & uint64_t{0xfff}) | ((packet.vlan.ids[1] & uint64_t{0xfff}) << 12);
   OrientedKey result;
-  result.key.words = {
-      a[0] ^ flip0, a[1] ^ flip1, b[0] ^ flip0, b[1] ^ flip1,
-      (port_a ^ flip_port) | ((port_b ^ flip_port) << 16) | (vlan << 32) | (uint64_t{packet.source.is_v6} << 56)};
+  result.key.words = {a[0] ^ flip0, a[1] ^ flip1, b[0] ^ flip0, b[1] ^ flip1,
+                      (port_a ^ flip_port) | ((port_b ^ flip_port) << 16) | place_bits(packet)};
   result.side = static_cast<unsigned>(swap);
   return result;
 }
@@ -72,6 +83,7 @@ inline Endpoint endpoint_of(const FlowKey& key, size_t side) {
 
 inline VlanTags vlan_of(const FlowKey& key) {
   VlanTags tags;
+  if (key.is_tunnelled()) return tags;  // the TunnelTable knows them
   for (unsigned i = 0; i < tags.ids.size(); ++i) {
     const auto id = static_cast<uint16_t>((key.words[4] >> (32 + 12 * i)) & 0xfff);
     if (id != 0) tags.ids[tags.count++] = id;
@@ -85,6 +97,13 @@ class FlowHash {
     for (uint64_t& secret : secrets_) secret = next_secret(seed);
   }
 
+  /// Of any bytes; for tables beside the flow table.
+  uint64_t operator()(const uint8_t* bytes, size_t size) const {
+    uint64_t hash = size ^ secrets_[0];
+    for (; size > 16; bytes += 16, size -= 16) hash = mix(hash, bytes, 16);
+    return mix(hash, bytes, size);
+  }
+
   uint64_t operator()(const FlowKey& key) const {
     uint64_t rest = key.words[4] ^ secrets_[2];
     if (key.is_v6()) rest ^= fold(key.words[1] ^ secrets_[3], key.words[3] ^ secrets_[4]);
@@ -92,6 +111,12 @@ class FlowHash {
   }
 
  private:
+  /// At most 16 bytes.
+  uint64_t mix(uint64_t hash, const uint8_t* bytes, size_t size) const {
+    std::array<uint64_t, 2> words{};
+    std::memcpy(words.data(), bytes, size);
+    return fold(fold(words[0] ^ secrets_[1], words[1] ^ secrets_[2]) ^ secrets_[3], hash ^ secrets_[4]);
+  }
   static uint64_t fold(uint64_t a, uint64_t b) {
     __extension__ using Wide = unsigned __int128;
     const Wide product = static_cast<Wide>(a) * b;

@@ -31,6 +31,7 @@
 #include "sensor/net/protocols.h"
 #include "sensor/net/stream_reassembler.h"
 #include "sensor/net/timer_wheel.h"
+#include "sensor/net/tunnel_table.h"
 
 namespace pickletap {
 
@@ -43,8 +44,9 @@ struct FlowTableConfig {
   uint32_t closed_timeout_s = 10;
   uint64_t out_of_order_bytes = uint64_t{64} << 20;  ///< all streams together
   ReassemblyLimits stream;
-  uint64_t hash_seed = 0;            ///< secret and new in every process; fixed in tests
-  bool flow_events_for_all = false;  ///< FlowEnded for flows that were not dissected, too
+  uint64_t hash_seed = 0;                ///< secret and new in every process; fixed in tests
+  const TunnelTable* tunnels = nullptr;  ///< that named the packets' tunnels; outlives the table
+  bool flow_events_for_all = false;      ///< FlowEnded for flows that were not dissected, too
 };
 
 /// Plain counts, and gauges where it says so.

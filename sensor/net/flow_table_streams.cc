@@ -93,6 +93,12 @@ FlowContext FlowTable::context_of(const Flow& flow) const {
   context.initiator = endpoint_of(flow.key, initiator);
   context.responder = endpoint_of(flow.key, initiator ^ 1);
   context.vlan = vlan_of(flow.key);
+  if (flow.key.is_tunnelled() && config_.tunnels != nullptr) {
+    if (const TunnelTable::Entry* entry = config_.tunnels->find(flow.key.tunnel())) {
+      context.tunnel = entry->info;
+      context.vlan = entry->vlan;
+    }
+  }
   context.start_ns = flow.start_ns;
   for (const unsigned side : {0U, 1U}) {
     const unsigned direction = index_of(flow.direction_from(side));

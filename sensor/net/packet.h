@@ -23,6 +23,50 @@ struct VlanTags {
   friend bool operator==(const VlanTags&, const VlanTags&) = default;
 };
 
+/// What a packet was carried in.
+enum class TunnelKind : uint8_t { kIpInIp, kGre, kErspan, kVxlan, kGeneve, kGtpU };
+
+/// One IP header around a packet, and what followed it.
+struct TunnelLayer {
+  IpAddress source, destination;
+  uint16_t source_port = 0, destination_port = 0;  ///< of UDP; else 0
+  uint32_t id = 0;                                 ///< VNI, TEID, GRE key, ERSPAN session
+  TunnelKind kind = TunnelKind::kIpInIp;
+  uint8_t protocol = 0;  ///< of the IP header: 4, 17, 41, 47
+  bool has_id = false;
+  VlanTags vlan;  ///< of the frame that this header stood in
+};
+
+/// The tunnel an event's flow was in: the outermost header, and how many there were. `depth` 0: none.
+struct TunnelInfo {
+  TunnelLayer outermost;
+  uint8_t depth = 0;
+};
+
+/// A piece of an IP datagram.
+struct Fragment {
+  std::span<const uint8_t> bytes;  ///< as captured; in the frame
+  uint32_t id = 0;
+  uint16_t offset = 0;         ///< in bytes
+  uint16_t length = 0;         ///< on the wire
+  uint8_t protocol = 0;        ///< IPv6: the next header
+  uint8_t ecn = 0;             ///< 2 bits
+  bool more = false;           ///< MF
+  bool header_is_bad = false;  ///< IPv4: wrong checksum. IPv6: a first fragment without its upper-layer header
+};
+
+inline constexpr unsigned kMaxEncapsulations = 8;
+
+/// What stands around a packet that is not a plain one. Filled by decode_packet, belongs to its caller.
+struct Encapsulation {
+  uint8_t levels = 0;  ///< ways into something, MPLS and PPPoE included; at most kMaxEncapsulations
+  uint8_t depth = 0;   ///< IP headers around the packet's own: so many `layers` are right
+  std::array<TunnelLayer, kMaxEncapsulations> layers;
+  Fragment fragment;  ///< right on kFragment
+};
+
+inline constexpr uint32_t kNoTunnel = UINT32_MAX;
+
 struct TcpFlag {
   static constexpr uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kPsh = 0x08, kAck = 0x10, kUrg = 0x20;
 };
@@ -34,7 +78,9 @@ struct Packet {
   uint32_t captured_bytes = 0;
   IpAddress source, destination;
   uint16_t source_port = 0, destination_port = 0;
-  VlanTags vlan;
+  VlanTags vlan;                         ///< of the innermost frame
+  const Encapsulation* outer = nullptr;  ///< fragments and tunnelled packets; null: a plain packet
+  uint32_t tunnel = kNoTunnel;           ///< TunnelTable's name for what is around it
   uint32_t seq = 0, ack = 0;
   uint16_t window = 0;
   uint16_t urgent = 0;

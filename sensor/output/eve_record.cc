@@ -56,6 +56,46 @@ void write_vlan(JsonWriter& json, const VlanTags& vlan) {
   json.end_array();
 }
 
+std::string_view protocol_name(uint8_t protocol) {
+  switch (protocol) {
+    case 4: return "IPv4";
+    case 17: return "UDP";
+    case 41: return "IPv6";
+    case 47: return "GRE";
+    case 137: return "MPLS-in-IP";
+    default: return "IP";
+  }
+}
+
+struct TunnelWords {
+  std::string_view type, id;
+};
+
+TunnelWords words_of(TunnelKind kind) {
+  switch (kind) {
+    case TunnelKind::kIpInIp: break;
+    case TunnelKind::kGre: return {"gre", "key"};
+    case TunnelKind::kErspan: return {"erspan", "session"};
+    case TunnelKind::kVxlan: return {"vxlan", "vni"};
+    case TunnelKind::kGeneve: return {"geneve", "vni"};
+    case TunnelKind::kGtpU: return {"gtp-u", "teid"};
+  }
+  return {"ip-in-ip", "id"};
+}
+
+/// Suricata's `tunnel`, the outermost header, and what kind it is.
+void write_tunnel(JsonWriter& json, const TunnelInfo& tunnel) {
+  if (tunnel.depth == 0) return;
+  const TunnelLayer& outer = tunnel.outermost;
+  const TunnelWords words = words_of(outer.kind);
+  json.key("tunnel").begin_object();
+  json.key("src_ip").text(to_text(outer.source)).key("src_port").number(outer.source_port);
+  json.key("dest_ip").text(to_text(outer.destination)).key("dest_port").number(outer.destination_port);
+  json.key("proto").text(protocol_name(outer.protocol)).key("type").text(words.type);
+  if (outer.has_id) json.key(words.id).number(outer.id);
+  json.key("depth").number(tunnel.depth).end_object();
+}
+
 /// What Suricata adds to a flow when it is over.
 void write_flow_end(JsonWriter& json, const FlowRecord& record) {
   const bool is_closed = record.reason == EndReason::kFin || record.reason == EndReason::kReset;
@@ -116,6 +156,7 @@ void write_head(EveDraft& draft, const EveContext& context, const RecordHead& he
   write_origin(draft, context, head.source_index, head.packet_number);
   json.key("event_type").text(event_type(record));
   write_vlan(json, head.flow.vlan);
+  write_tunnel(json, head.flow.tunnel);
   if (has_flow(head)) {
     const bool by_sender = from_sender(record);
     write_tuple(draft, by_sender ? head.sender() : head.client(), by_sender ? head.receiver() : head.server());

@@ -9,6 +9,7 @@
 
 #include "sensor/capture/packet_source.h"
 #include "sensor/net/flow_table.h"
+#include "sensor/net/unwrapper.h"
 
 namespace pickletap {
 namespace {
@@ -28,6 +29,7 @@ void expect_every_cell_summed() {
 
 TEST(AddUp, LeavesNoCellOut) {
   expect_every_cell_summed<CaptureCounters>();
+  expect_every_cell_summed<UnwrapCounters>();
   expect_every_cell_summed<FlowTableCounters>();
   expect_every_cell_summed<DissectorCounters>();
 }

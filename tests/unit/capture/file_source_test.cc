@@ -171,14 +171,16 @@ TEST_F(FileSourceTest, SaysWhyAFileCannotBeOpened) {
       {"x.txt", "hello, world", "not a capture file (pcap or pcapng)"},
       {"short", "\xd4\xc3", "not a capture file (pcap or pcapng)"},
       {"empty", "", "is empty"},
-      {"x.pcap.gz", "\x1f\x8b\x08\0\0\0\0\0"s,
-       "gzip-compressed; decompress it first (this version reads plain captures)"},
-      {"x.pcap.zst", "\x28\xb5\x2f\xfd\0\0\0\0"s,
-       "zstd-compressed; decompress it first (this version reads plain captures)"},
-      {"x.pcap.lz4", "\x04\x22\x4d\x18\0\0\0\0"s,
-       "lz4-compressed; decompress it first (this version reads plain captures)"},
+      {"cut.pcap.gz", "\x1f\x8b\x08\0\0\0\0\0"s, "gzip data is cut off at byte 8 of the file"},
+      {"bad.pcap.gz", "\x1f\x8b\x07\0\0\0\0\0\0\0\0\0"s,
+       "gzip data is damaged (unknown compression method) at byte 4 of the file"},
+      {"cut.pcap.zst", "\x28\xb5\x2f\xfd"s, "zstd data is cut off at byte 4 of the file"},
+      {"cut.pcap.lz4", "\x04\x22\x4d\x18"s, "lz4 data is cut off at byte 4 of the file"},
+      {"x.pcap.xz", "\xfd\x37zXZ\0"s, "xz-compressed; decompress it first: xz -dc"},
+      {"x.pcap.bz2", "BZh91AY", "bzip2-compressed; decompress it first: bzip2 -dc"},
+      {"x.zip", "PK\x03\x04", "a zip archive; unpack it first"},
       {"usb.pcap", pcap_file({}, 0xa1b2c3d4, 220), "link type USB_LINUX_MMAPPED is not supported"},
-      {"header", pcap_file({}).substr(0, 20), "truncated dump file; tried to read 24 file header bytes, only got 16"},
+      {"header", pcap_file({}).substr(0, 20), "truncated: the file header at byte 0 has 20 of its 24 bytes"},
   };
   for (const auto& row : table) {
     const std::string path = write(row.name, row.bytes);
@@ -219,7 +221,7 @@ TEST_F(FileSourceTest, TruncatedCaptureGivesWholePacketsFirst) {
     Collector collector;
     EXPECT_EQ(read_all(source, collector, 100), ReadState::kError);
     EXPECT_EQ(collector.payloads, "a;b;");
-    EXPECT_NE(source.error().find("truncated dump file"), std::string::npos) << source.error();
+    EXPECT_NE(source.error().find("truncated: the record at byte "), std::string::npos) << source.error();
     EXPECT_EQ(source.dispatch(collector, 1), ReadState::kError);
     EXPECT_EQ(collector.numbers.size(), 2U);
   }
