@@ -71,6 +71,10 @@ def executes(callables, args="touch", **more):
     return pickle_alert("pickle.code-execution", callables, args=args, **more)
 
 
+# A manager's answer proves that it was loaded.
+RAN = [executes("posix.system"), executes("posix.system", outcome="executed")]
+
+
 def unknown(*callables, by="client"):
     return [pickle_alert("pickle.unknown-call", c, by=by) for c in callables]
 

@@ -1,9 +1,5 @@
 """Managers, the look-alikes (logging, Graphite) and traffic that is none of ours."""
-from scenario import Scenario, alert, executes, finish, manager, other, refused, task, unknown
-
-# The manager's answer proves that it was loaded.
-RAN = [executes("posix.system"), executes("posix.system", outcome="executed")]
-
+from scenario import RAN, Scenario, alert, executes, finish, manager, other, refused, task, unknown
 
 def sync(server, client, tours, story, **more):
     name = "sync-manager-s%s-c%s" % (server.replace(".", ""), client.replace(".", ""))
@@ -28,22 +24,6 @@ MANAGERS = [
             ["office", "shutdown"], "office", alerts=[alert("manager.shutdown")]),
     manager("manager-shutdown-27", "The same with 2.7.", "2.7", "2.7", ["dummy", "shutdown"], "office",
             alerts=[alert("manager.shutdown")]),
-    manager("manager-recon-27", "A client asks a manager what it holds, one thing twice.", "2.7", "2.7", ["recon"], "office",
-            alerts=[alert("manager.recon", count=2)]),
-    manager("manager-recon-38", "The same with 3.8.", "3.8", "3.8", ["recon"], "office",
-            alerts=[alert("manager.recon", count=3)]),
-    manager("manager-recon-313", "The same with 3.13.", "3.13", "3.13", ["recon"], "office",
-            alerts=[alert("manager.recon", count=3)]),
-    manager("manager-forbidden-27", "A method that is not exposed, and a function the server has not.", "2.7", "2.7",
-            ["unexposed", "no-such-function"], "office", alerts=[alert("manager.forbidden-call", count=2)]),
-    manager("manager-forbidden-38", "The same with 3.8.", "3.8", "3.8", ["unexposed", "no-such-function"], "office",
-            alerts=[alert("manager.forbidden-call", count=2)]),
-    manager("manager-forbidden-313", "The same with 3.13.", "3.13", "3.13", ["unexposed", "no-such-function"], "office",
-            alerts=[alert("manager.forbidden-call", count=2)]),
-    manager("manager-argument-27", "An exploit for a method's argument; the answer shows that it was loaded.", "2.7", "2.7",
-            ["argument"], "office", alerts=RAN, victim="server", executes=True),
-    manager("manager-argument-313", "The same with 3.13.", "3.13", "3.13", ["argument"], "office", alerts=RAN,
-            victim="server", executes=True),
     manager("manager-attack-38", "CVE-2020-10796: who knows a SyncManager's key sends an exploit for a request.", "3.8",
             "3.12", ["dummy", "exploit"], exploit=["posix-system", 4], alerts=RAN,
             victim="server", executes=True),
