@@ -42,7 +42,8 @@ void ByteRing::put(uint64_t place, const uint8_t* bytes, size_t count) {
   // It grows before it wraps, so places and indices are the same until then.
   if (place + count > size_ && size_ < max_size_) {
     size_ = std::min(max_size_, std::max(kFirstBytes, std::bit_ceil(place + count)));
-    bytes_.resize(size_ + kMaxRecord);
+    bytes_.resize(size_ < max_size_ ? size_ : size_ + kMaxRecord);
+    mirror(0, kMaxRecord);  // what stands there already
   }
   if (count > size_) {  // only the end of it will be found again
     place += count - size_;
@@ -60,6 +61,7 @@ void ByteRing::put(uint64_t place, const uint8_t* bytes, size_t count) {
 
 /// The copy behind the end, of what was written into the first kMaxRecord bytes.
 void ByteRing::mirror(size_t begin, size_t end) {
+  if (size_ < max_size_) return;  // it has not wrapped: no record reaches over its end
   end = std::min(end, kMaxRecord);
   if (begin < end) std::memcpy(bytes_.data() + size_ + begin, bytes_.data() + begin, end - begin);
 }

@@ -2,12 +2,16 @@
 // part of the product; where they are not beside the checkout, nothing is tested and the test says so.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "tests/replay/captures.h"
+#include "tests/replay/pcap_records.h"
+#include "tests/replay/reshape.h"
 
 namespace pickletap::test {
 namespace {
@@ -32,6 +36,25 @@ class Background : public testing::Test {
     return text;
   }
 
+  /// What all captures raise with their packets changed, in one run.
+  std::string findings_after(const std::function<void(std::vector<PcapRecord>&, Random&)>& change) const {
+    const TempFolder folder;
+    Arguments arguments = {"replay", "--json"};
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+      const std::string bytes = read_bytes(entry.path().string());
+      auto file = parse_pcap(bytes);
+      if (!file) file = parse_pcapng(bytes);
+      if (!file) continue;
+      Random random(static_cast<uint32_t>(bytes.size()));
+      change(file->records, random);
+      arguments.push_back(folder.write(entry.path().filename().string(), to_bytes(*file)));
+    }
+    EXPECT_GT(arguments.size(), 500U);
+    const Finished result = pickletap(arguments);
+    EXPECT_LE(result.exit_code, 1) << result.err;  // four link types are not read, one file is cut short on purpose
+    return findings(result.out);
+  }
+
   const std::string folder_ = source_path("../shared/captures/background");
 };
 
@@ -42,6 +65,22 @@ TEST_F(Background, RaisesNothingInOneRun) {
   const std::vector<Event> events = events_of(result.out);
   ASSERT_FALSE(events.empty());
   EXPECT_GT(std::stoll(text_at(events.back(), {"stats", "packets_total"})), 10'000);
+}
+
+TEST_F(Background, RaisesNothingWithPacketsMissing) {
+  const auto lose = [](auto& records, Random& random) {
+    std::erase_if(records, [&](const PcapRecord&) { return random() % 100 < 5; });
+  };
+  EXPECT_EQ(findings_after(lose), "");
+}
+
+TEST_F(Background, RaisesNothingOutOfOrder) {
+  EXPECT_EQ(findings_after([](auto& records, Random& random) { shuffle_within(records, random, 16, 0); }), "");
+}
+
+TEST_F(Background, RaisesNothingInAnyOrder) {
+  EXPECT_EQ(
+      findings_after([](auto& r, Random& random) { shuffle_within(r, random, std::max<size_t>(r.size(), 1), 0); }), "");
 }
 
 // Each begins with an empty flow table here; every fifth of them, for the time it takes.

@@ -44,6 +44,39 @@ inline std::optional<PcapFile> parse_pcap(const std::string& bytes) {
   return file;
 }
 
+/// The packets of a pcapng of this byte order that have its first interface's link type, as a classic file.
+inline std::optional<PcapFile> parse_pcapng(const std::string& bytes) {
+  constexpr uint32_t kSection = 0x0a0d0d0a, kInterface = 1, kEnhancedPacket = 6;
+  const auto u32 = [&](size_t at) {
+    uint32_t value = 0;
+    std::memcpy(&value, bytes.data() + at, sizeof value);
+    return value;
+  };
+  if (bytes.size() < 28 || u32(0) != kSection || u32(8) != 0x1a2b3c4d) return std::nullopt;
+  PcapFile file;
+  std::vector<uint32_t> links;
+  for (size_t at = 0; at + 12 <= bytes.size();) {
+    const uint32_t length = u32(at + 4);
+    if (length < 12 || length % 4 != 0 || at + length > bytes.size()) break;
+    if (u32(at) == kInterface && length >= 20) links.push_back(u32(at + 8) & 0xffffU);
+    if (u32(at) == kEnhancedPacket && length >= 32 && u32(at + 8) < links.size() && links[u32(at + 8)] == links[0]) {
+      const uint64_t time = uint64_t{u32(at + 12)} << 32 | u32(at + 16);
+      PcapRecord record{
+          static_cast<uint32_t>(time / 1000000), static_cast<uint32_t>(time % 1000000), u32(at + 20), u32(at + 24), {}};
+      if (record.captured <= length - 32) {
+        record.bytes = bytes.substr(at + 28, record.captured);
+        file.records.push_back(std::move(record));
+      }
+    }
+    at += length;
+  }
+  if (links.empty()) return std::nullopt;
+  for (const uint32_t field : {0xa1b2c3d4U, 0x00040002U, 0U, 0U, 262144U, links[0]}) {
+    file.header.append(reinterpret_cast<const char*>(&field), sizeof field);
+  }
+  return file;
+}
+
 inline std::string to_bytes(const PcapFile& file) {
   std::string out = file.header;
   for (const PcapRecord& record : file.records) {
