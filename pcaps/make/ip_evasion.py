@@ -227,7 +227,7 @@ def both(case):
 
 
 BOTH = ("reversed shuffled duplicates copy-differs-harmless-first copy-differs-hostile-first overlap overlap-then-afresh "
-        "overlap-harmless-then-afresh inside-a-run across-two-runs covers-others cover beyond-the-end two-ends last-twice "
+        "overlap-harmless-then-afresh inside-a-run across-two-runs covers-others beyond-the-end two-ends last-twice "
         "empty-piece odd-length ecn-not-ect-and-ce ecn-ect-and-ce ecn-not-ect-and-ect timeout just-in-time "
         "others-between-63 others-between-64 others-between-65").split()
 
@@ -292,6 +292,9 @@ def table():
             out["ip%d-%s" % (6 if v6 else 4, name)] = (v6,) + both(name)
         for name, (story, act) in only.items():
             out["ip%d-%s" % (6 if v6 else 4, name)] = (v6, story, act)
+    # a case's place is its port: what is new comes last
+    for v6 in (False, True):
+        out["ip%d-cover" % (6 if v6 else 4)] = (v6,) + both("cover")
     return out
 
 
