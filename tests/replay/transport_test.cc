@@ -113,6 +113,9 @@ std::string capture_of(const Event& alert) {
   return kWithoutListener;
 }
 
+/// Of these the packets are what it is about: changed ones are another story.
+bool is_about_packets(const Capture& capture) { return capture.file.starts_with("evasion/"); }
+
 class Transport : public testing::TestWithParam<Change> {};
 
 TEST_P(Transport, RaisesNothingNew) {
@@ -122,9 +125,11 @@ TEST_P(Transport, RaisesNothingNew) {
   std::map<std::string, Counted> wanted, raised;
   for (const Capture& capture : manifest()) {
     std::optional<PcapFile> file = load_pcap(capture);
-    if (!file) continue;
+    if (!file || is_about_packets(capture)) continue;
     change.apply(file->records);
-    arguments.push_back(folder.write(capture.file, to_bytes(*file)));
+    std::string name = capture.file;
+    std::replace(name.begin(), name.end(), '/', '-');
+    arguments.push_back(folder.write(name, to_bytes(*file)));
     Counted& want = wanted[capture.listeners.empty() ? kWithoutListener : capture.file];
     for (const auto& [alert, count] : counted(capture.alerts)) want[alert] += count;
   }
