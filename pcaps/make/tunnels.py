@@ -144,7 +144,7 @@ def table():
                        d.ip6(nh=47) / Raw(struct.pack("!HH", 0, 0x0800) + b(
                            d.ip() / d.udp(4789) / Raw(vxlan(5, b(d.ether() / Dot1Q(vlan=34) / f.payload)))))))),
         "vxlan-in-fragments": ("in VXLAN whose datagrams travel in fragments", V4_BASE,
-                               lambda d, f: pieces(d, d.ip(id=f[TCP].seq & 0xffff) / d.udp(4789) / Raw(vxlan(6, b(f))),
+                               lambda d, f: pieces(d, d.ip(id=next(IDS)) / d.udp(4789) / Raw(vxlan(6, b(f))),
                                                    48)),
         "fragments-in-vxlan": ("in fragments inside VXLAN", V4_BASE,
                                lambda d, f: [d.ether() / d.ip() / d.udp(4789) / Raw(vxlan(7, b(d.ether() / part)))

@@ -68,7 +68,7 @@ std::optional<Defragmenter::Datagram> Defragmenter::add(const Packet& packet) {
     return std::nullopt;
   }
   make_room(kPendingBytes + kRunBytes + fragment.length);
-  const Queue::iterator at = find_or_begin(key, packet.time_ns);
+  const auto at = find_or_begin(key, packet.time_ns);
   if (!is_v6) note_distance(*at, packet.time_ns);
   if (fragment.more) end &= ~uint32_t{7};
   if (!note_end(*at, fragment, end) || end == fragment.offset) {
@@ -104,7 +104,7 @@ Defragmenter::Queue::iterator Defragmenter::find_or_begin(const FlowKey& key, in
   const auto found = index_.find(key);
   if (found != index_.end()) return found->second;
   Queue& queue = queue_of(key);
-  const Queue::iterator at = queue.emplace(queue.end());
+  const auto at = queue.emplace(queue.end());
   at->key = key;
   at->begun_ns = now_ns;
   index_.emplace(key, at);
