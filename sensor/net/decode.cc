@@ -45,6 +45,7 @@ DecodeResult decode_tcp(Rest rest, Packet& packet) {
   const size_t payload = rest.wire - header;
   const size_t captured = rest.captured > header ? rest.captured - header : 0;
   packet.payload_missing = static_cast<uint32_t>(payload - captured);
+  packet.tcp_header = std::span(rest.data, std::min(header, rest.captured));
   // The options may be cut off by the snap length; then there is no payload to point at.
   packet.payload = captured == 0 ? std::span<const uint8_t>{} : std::span(rest.data + header, captured);
   return DecodeResult::kTcp;
@@ -62,6 +63,7 @@ DecodeResult decode_ipv4(Rest rest, Packet& packet) {
   if (ip[9] != kProtocolTcp) return DecodeResult::kOther;
   if ((load_be16(ip + 6) & 0x3fff) != 0) return DecodeResult::kFragment;
   if (rest.captured < header) return DecodeResult::kTruncatedIp;
+  packet.ttl = ip[8];
   decode_detail::set_ipv4(packet.source, ip + 12);
   decode_detail::set_ipv4(packet.destination, ip + 16);
   rest.limit(total);
@@ -85,6 +87,7 @@ DecodeResult decode_ipv6(Rest rest, Packet& packet) {
   std::memcpy(packet.source.bytes.data(), ip + 8, 16);
   std::memcpy(packet.destination.bytes.data(), ip + 24, 16);
   packet.source.is_v6 = packet.destination.is_v6 = true;
+  packet.ttl = ip[7];
   uint8_t next = ip[6];
   if (length != 0) rest.limit(length + 40);  // 0: a jumbogram or segmentation offload, what is there counts
   rest.strip(40);
