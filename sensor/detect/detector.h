@@ -77,6 +77,7 @@ class Detector final : public EventSink {
   void on_observation(const Event& event, const Observation& observation);
   void on_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen, FlowNotes& notes);
   void on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes);
+  void on_overlap(const Event& event, const OverlapSeen& overlap);
   void on_flow_end(const Event& event, const FlowEnded& ended);
   void note_listener(const RecordHead& head, FlowNotes& notes);
   void alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
