@@ -287,8 +287,8 @@ void PythonMp::confirm(ObservationSink& sink) {
 
 void PythonMp::emit(Direction from, Fact fact, ObservationSink& sink) {
   auth_settled_ = auth_settled_ || auth_.begun();
-  Observation observation{from,           application_,   auth_.state(),        auth_settled_,
-                          auth_.digest(), server_python_, server_is_initiator_, false, std::move(fact)};
+  Observation observation{from,           application_,         auth_.state(), auth_settled_,  auth_.digest(),
+                          server_python_, server_is_initiator_, false,         std::move(fact)};
   if (state_ == Probe::kYes) {
     sink.emit(std::move(observation));
   } else if (held_.size() < kMaxHeldFacts) {

@@ -33,7 +33,7 @@ std::string run(const uint8_t* data, size_t size, const Policy& policy) {
   config.hash_seed = 1;
   FlowTable table(config, registry_protocols(context), sink);
   auto send = [&, number = uint64_t{0}](bool client, uint8_t flags, uint32_t seq, uint32_t ack, ByteSpan payload,
-                                              uint16_t urgent) mutable {
+                                        uint16_t urgent) mutable {
     Packet packet;
     packet.time_ns = static_cast<int64_t>(++number) * 1'000'000;
     packet.number = number;
