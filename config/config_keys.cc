@@ -19,6 +19,7 @@ constexpr std::string_view kFacilities[] = {"user",   "mail",   "daemon",   "aut
                                             "uucp",   "cron",   "authpriv", "ftp",    "local0", "local1", "local2",
                                             "local3", "local4", "local5",   "local6", "local7"};
 constexpr std::string_view kRedisModes[] = {"list", "publish", "stream"};
+constexpr std::string_view kChecksumModes[] = {"auto", "always", "never"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error"};
 
 /// From the sensor's name to its policy: what stands above the rules.
@@ -135,6 +136,11 @@ std::vector<ConfigKey> sensing_keys() {
        .high = kDay_s,
        .field = [](Config& c) -> Field { return &c.stream.closed_timeout_s; },
        .says = "How long a flow is remembered that both sides closed."},
+      {.name = "stream.checksums",
+       .kind = KeyKind::kWord,
+       .words = kChecksumModes,
+       .field = [](Config& c) -> Field { return &c.stream.checksums; },
+       .says = "auto, always or never: whether a wrong TCP checksum speaks against a segment."},
       {.name = "policy.dangerous",
        .kind = KeyKind::kPaths,
        .high = kMaxPolicyFiles,

@@ -80,6 +80,19 @@ class Dissector {
   virtual void on_end(Direction from, EndReason reason, ObservationSink& sink) = 0;
   /// kNo: not this protocol, the flow needs no further reassembly. kNeedMore: undecided. kYes: confirmed.
   virtual Probe state() const = 0;
+
+  // Reading the stream of one direction in two ways (sensor/net/stream_readings.h). A Dissector that cannot is forked
+  // nowhere. Positions count the bytes told, lost ones included.
+
+  /// Bytes before `until` will not be read another way: moves the place where forks begin on to the latest message that
+  /// begins at or before it. Returns that place.
+  virtual uint64_t checkpoint(Direction /*from*/, uint64_t until) { return until; }
+  virtual uint64_t fork_position(Direction /*from*/) const { return 0; }
+  /// A Dissector that stands in direction `from` at fork_position(), else where this one does. It knows what this one
+  /// knew there, and has told nothing.
+  virtual std::unique_ptr<Dissector> fork(Direction /*from*/) const { return nullptr; }
+  /// Do both stand between two messages of `from` at the same place, and know the same of what went before?
+  virtual bool stands_with(const Dissector& /*other*/, Direction /*from*/) const { return false; }
 };
 
 }  // namespace pickletap

@@ -77,6 +77,7 @@ struct FrameSeen {
   uint64_t length = 0;  ///< as announced
   uint64_t offset = 0;  ///< of the body in the direction's stream
   FrameKind kind = FrameKind::kBytes;
+  bool after_gap = false;  ///< found by its looks behind bytes that were never captured, or some of its own were not
 };
 
 /// A pickle was read to its end (or as far as it came).
@@ -111,6 +112,7 @@ struct Observation {
   Digest digest = Digest::kNone;  ///< of the answer to the server's challenge
   PythonGuess server_python = PythonGuess::kUnknown;
   bool server_is_initiator = false;
+  bool other_reading = false;  ///< not what the receiver is most likely to have read, but what it may have
   Fact fact;
 };
 

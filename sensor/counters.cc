@@ -65,7 +65,18 @@ void gather_flows(const FlowTableCounters& flows, Gatherer& out) {
   out.add("stream_out_of_order_segments_total", flows.streams.out_of_order_segments);
   out.add("stream_outside_window_segments_total", flows.streams.outside_window_segments);
   out.add("stream_limit_segments_total", flows.streams.limit_segments);
+  for (unsigned i = 1; i < kRefusalCount; ++i) {
+    out.add("stream_refused_segments_total", flows.refused[i],
+            {{"reason", std::string(to_text(static_cast<Refusal>(i)))}});
+  }
+  out.add("stream_confirmed_segments_total", flows.readings.confirmed_segments);
+  out.add("stream_conflicts_total", flows.readings.conflicts);
+  out.add("stream_other_readings_total", flows.readings.readings);
+  out.add("stream_other_readings_not_followed_total", flows.readings.not_followed);
+  out.add("stream_other_copies_dropped_total", flows.readings.kept_limit_segments);
+  out.add("stream_history_dropped_bytes_total", flows.history_dropped_bytes);
   out.add("memory_bytes", flows.flow_memory_bytes, {{"pool", "flows"}});
+  out.add("memory_bytes", flows.history_bytes, {{"pool", "other_readings"}});
   out.add("memory_bytes", flows.out_of_order_bytes, {{"pool", "out_of_order"}});
 }
 
@@ -138,6 +149,14 @@ void add_up(const FlowTableCounters& from, FlowTableCounters& to) {
   to.active_dissectors += from.active_dissectors;
   to.flow_memory_bytes += from.flow_memory_bytes;
   to.out_of_order_bytes += from.out_of_order_bytes;
+  to.history_bytes += from.history_bytes;
+  to.history_dropped_bytes += from.history_dropped_bytes;
+  for (size_t i = 0; i < from.refused.size(); ++i) to.refused[i] += from.refused[i];
+  to.readings.conflicts += from.readings.conflicts;
+  to.readings.readings += from.readings.readings;
+  to.readings.not_followed += from.readings.not_followed;
+  to.readings.kept_limit_segments += from.readings.kept_limit_segments;
+  to.readings.confirmed_segments += from.readings.confirmed_segments;
   to.streams.gaps += from.streams.gaps;
   to.streams.gap_bytes += from.streams.gap_bytes;
   to.streams.out_of_order_segments += from.streams.out_of_order_segments;

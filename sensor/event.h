@@ -59,13 +59,20 @@ struct BytesUnseen {
   Direction from = Direction::kToServer;  ///< who sent them
 };
 
+/// Two copies of the same stream bytes differed. Once a flow.
+struct OverlapSeen {
+  Direction from = Direction::kToServer;
+  uint64_t offset = 0;  ///< of the first byte that differs, in the direction's stream
+  uint64_t bytes = 0;   ///< from there to the last one
+};
+
 /// One fact on its way to the Detector.
 struct Event {
   int64_t time_ns = 0;         ///< of the packet that brought it
   uint64_t packet_number = 0;  ///< `pcap_cnt`
   uint16_t source_index = 0;   ///< which FILE or interface, in the order given
   FlowContext flow;
-  std::variant<Observation, FlowEnded, StreamTrouble, BytesUnseen> what;
+  std::variant<Observation, FlowEnded, StreamTrouble, BytesUnseen, OverlapSeen> what;
 };
 
 /// Where a worker puts events. Implemented by the Detector's side; one caller, on the worker's thread.

@@ -42,7 +42,8 @@ struct RecordHead {
   AuthState auth = AuthState::kUnknown;
   Digest digest = Digest::kNone;
   PythonGuess server_python = PythonGuess::kUnknown;
-  bool has_protocol = false;  ///< false: no python_mp object and no app_proto in the event
+  bool other_reading = false;  ///< of an alert: of what the receiver may have read instead (stream.overlap-conflict)
+  bool has_protocol = false;   ///< false: no python_mp object and no app_proto in the event
 
   const Endpoint& server() const { return server_is_initiator ? flow.initiator : flow.responder; }
   const Endpoint& client() const { return server_is_initiator ? flow.responder : flow.initiator; }

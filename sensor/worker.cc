@@ -47,6 +47,10 @@ FlowTableConfig flow_table_config(const Config& config, unsigned workers, const 
   table.closed_timeout_s = config.stream.closed_timeout_s;
   table.out_of_order_bytes = config.limits.memory_bytes / 4 / workers;
   table.stream.max_bytes = config.limits.out_of_order_bytes;
+  table.history_bytes = config.limits.memory_bytes / 8 / workers;
+  table.checksums = config.stream.checksums == "always"  ? ChecksumMode::kAlways
+                    : config.stream.checksums == "never" ? ChecksumMode::kNever
+                                                         : ChecksumMode::kAuto;
   table.flow_events_for_all = wanted_types(config).flow;
   table.tunnels = &tunnels;
   table.hash_seed = secret_seed();

@@ -66,6 +66,8 @@ class AuthHandshake {
   /// Would a frame that begins now in this direction be read as a handshake message?
   bool expects_step(Direction from) const;
 
+  friend bool operator==(const AuthHandshake&, const AuthHandshake&) = default;
+
  private:
   enum class Verdict : uint8_t { kNone, kWelcome, kFailure };
 

@@ -58,6 +58,11 @@ class FrameReader {
     left_ -= count;
     return true;
   }
+  /// Stands at the beginning of a frame, at this offset of the stream.
+  void begin_at(uint64_t position) {
+    restart();
+    position_ = position;
+  }
   /// Takes what comes next for the beginning of a frame.
   void restart() {
     state_ = State::kShort;

@@ -49,6 +49,7 @@ bool looks_like_message(ByteSpan bytes) {
 
 PythonMp::PythonMp(const DissectorContext& context, bool from_start) : context_(context), midstream_(!from_start) {
   if (midstream_) auth_.set_midstream();
+  for (Stream& s : streams_) s.places[0].auth = auth_;
 }
 
 PythonMp::~PythonMp() {
@@ -89,6 +90,7 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
     s.lost = false;
     s.guessed = true;
     s.reader.restart();
+    note_place(s);
   }
   while (state_ != Probe::kNo) {
     switch (s.reader.next(bytes)) {
@@ -107,7 +109,8 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
 
 void PythonMp::begin_frame(Direction from, ObservationSink& sink) {
   Stream& s = stream(from);
-  s.frame = FrameSeen{s.frames++, s.reader.length(), s.reader.position(), FrameKind::kBytes};
+  s.frame = FrameSeen{s.frames++, s.reader.length(), s.reader.position(), FrameKind::kBytes, s.guessed};
+  s.places[s.place_count - 1].auth = auth_;  // the other side may have spoken since the last message ended
   s.alternating = s.alternating && (s.frame.length == 0) == (s.frame.index % 2 == 0);
   s.body_offset = 0;
   s.gap_in_frame = false;
@@ -183,6 +186,7 @@ void PythonMp::end_frame(Direction from, ObservationSink& sink) {
   if (pickle) kind = FrameKind::kPickle;
   take_message(from, kind, taken, sink);
   drop_machine(s);
+  note_place(s);
 }
 
 void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake::Taken& taken, ObservationSink& sink) {
@@ -284,8 +288,8 @@ void PythonMp::confirm(ObservationSink& sink) {
 
 void PythonMp::emit(Direction from, Fact fact, ObservationSink& sink) {
   auth_settled_ = auth_settled_ || auth_.begun();
-  Observation observation{from,           application_,   auth_.state(),        auth_settled_,
-                          auth_.digest(), server_python_, server_is_initiator_, std::move(fact)};
+  Observation observation{from,           application_,         auth_.state(), auth_settled_,  auth_.digest(),
+                          server_python_, server_is_initiator_, false,         std::move(fact)};
   if (state_ == Probe::kYes) {
     sink.emit(std::move(observation));
   } else if (held_.size() < kMaxHeldFacts) {
@@ -308,6 +312,7 @@ void PythonMp::on_gap(Direction from, uint64_t bytes, ObservationSink& sink) {
   if (s.machine) s.machine->gap(bytes);
   if (s.reader.skip(bytes)) {
     s.body_offset += bytes;
+    s.frame.after_gap = true;
     return;
   }
   if (s.machine && s.machine->called_by_name()) emit_pickle(from, false, sink);

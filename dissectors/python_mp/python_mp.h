@@ -5,7 +5,10 @@
 // messages. A flow that shows neither, but kMaxProbeFrames messages or kMaxProbeBytes bytes that no unpickler would load,
 // is not ours.
 //
-// Memory: a header and 256 bytes a direction, and a PickleMachine while a frame is being read.
+// Where a direction may have been something else, it is read anew from the beginning of a message (python_mp_fork.cc):
+// kMaxPlaces of them are remembered, each with what was known there.
+//
+// Memory: a header, 256 bytes and kMaxPlaces places a direction, and a PickleMachine while a frame is being read.
 #pragma once
 
 #include <array>
@@ -37,11 +40,24 @@ class PythonMp final : public Dissector {
   void on_gap(Direction from, uint64_t bytes, ObservationSink& sink) override;
   void on_end(Direction from, EndReason reason, ObservationSink& sink) override;
   Probe state() const override { return state_; }
+  uint64_t checkpoint(Direction from, uint64_t until) override;
+  uint64_t fork_position(Direction from) const override { return streams_[index_of(from)].places[0].position; }
+  std::unique_ptr<Dissector> fork(Direction from) const override;
+  bool stands_with(const Dissector& other, Direction from) const override;
 
  private:
   static constexpr unsigned kMaxProbeFrames = 16;
   static constexpr uint64_t kMaxProbeBytes = uint64_t{1} << 20;
   static constexpr size_t kMaxHeldFacts = 32;
+
+  static constexpr unsigned kMaxPlaces = 8;
+
+  /// The beginning of a message, and what was known there.
+  struct Place {
+    uint64_t position = 0;
+    uint64_t frames = 0;
+    AuthHandshake auth;
+  };
 
   /// One direction.
   struct Stream {
@@ -59,6 +75,8 @@ class PythonMp final : public Dissector {
     bool lost = false;     // a header was not captured: the next piece is tried as one
     bool guessed = false;  // found by such a try, and nothing has proved it yet
     bool ended = false;
+    unsigned place_count = 1;
+    std::array<Place, kMaxPlaces> places;  // the first is where forks begin
   };
 
   Stream& stream(Direction d) { return streams_[index_of(d)]; }
@@ -75,6 +93,7 @@ class PythonMp final : public Dissector {
   void settle(Direction from, ObservationSink& sink);
   void emit(Direction from, Fact fact, ObservationSink& sink);
   void drop_machine(Stream& stream);
+  void note_place(Stream& stream);
 
   const DissectorContext& context_;
   Probe state_ = Probe::kNeedMore;

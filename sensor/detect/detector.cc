@@ -26,6 +26,7 @@ RecordHead head_of(const Event& event, const Observation& observation) {
   head.auth = observation.auth;
   head.digest = observation.digest;
   head.server_python = observation.server_python;
+  head.other_reading = observation.other_reading;
   head.has_protocol = true;
   return head;
 }
@@ -125,6 +126,8 @@ void Detector::put(Event&& event) {
   } else if (const auto* unseen = std::get_if<BytesUnseen>(&event.what)) {
     const auto at = flows_.find(event.flow.flow_id);
     if (at != flows_.end() && unseen->from == Direction::kToClient) at->second.server_unseen = true;
+  } else if (const auto* overlap = std::get_if<OverlapSeen>(&event.what)) {
+    on_overlap(event, *overlap);
   } else if (const auto* trouble = std::get_if<StreamTrouble>(&event.what)) {
     AnomalyRecord record{{}, trouble->layer, trouble->what, trouble->count};
     record.head.time_ns = event.time_ns;
@@ -178,6 +181,23 @@ void Detector::on_observation(const Event& event, const Observation& observation
 void Detector::note_listener(const RecordHead& head, FlowNotes& notes) {
   const bool first = !std::exchange(notes.counted, true);
   if (auto record = listeners_.update(head, first)) sink_.write(*record);
+}
+
+/// Known to be ours or not: whoever shapes packets so means to hide something.
+void Detector::on_overlap(const Event& event, const OverlapSeen& overlap) {
+  Alert alert;
+  const auto notes = flows_.find(event.flow.flow_id);
+  if (notes != flows_.end()) alert.head = notes->second.last;
+  const bool reversed = alert.head.server_is_initiator;
+  alert.head.time_ns = event.time_ns;
+  alert.head.packet_number = event.packet_number;
+  alert.head.source_index = event.source_index;
+  alert.head.flow = event.flow;
+  alert.head.from = reversed ? opposite(overlap.from) : overlap.from;
+  alert.head.other_reading = false;
+  alert.signature = "The same stream bytes were sent twice with different contents: " + std::to_string(overlap.bytes) +
+                    (overlap.bytes == 1 ? " byte" : " bytes") + " from offset " + std::to_string(overlap.offset);
+  raise(std::move(alert), rule_index("stream.overlap-conflict"), false);
 }
 
 void Detector::on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes) {
@@ -254,6 +274,7 @@ void Detector::alert_about_pickle(const RecordHead& head, const Observation& obs
   Alert alert;
   alert.head = head;
   alert.signature = only != nullptr ? signature_of(*only) : signature_of(rule, describe(seen.report, rule));
+  if (head.other_reading) alert.signature += " (in another copy of the same stream bytes)";
   alert.has_frame = true;
   alert.frame = seen.frame;
   alert.has_pickle = true;

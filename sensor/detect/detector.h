@@ -88,6 +88,7 @@ class Detector final : public EventSink {
                            std::string signature);
 
   void on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes);
+  void on_overlap(const Event& event, const OverlapSeen& overlap);
   void on_flow_end(const Event& event, const FlowEnded& ended);
   void note_listener(const RecordHead& head, FlowNotes& notes);
   void alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,

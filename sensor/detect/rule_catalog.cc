@@ -56,6 +56,9 @@ constexpr std::array kRules = {
              "T1190", "high"},
     RuleInfo{5020401, "frame.oversized", Severity::kMedium, "a frame announces more than the configured limit", kDecode,
              "CWE-400", "TA0040", "T1499", "medium"},
+    RuleInfo{5020501, "stream.overlap-conflict", Severity::kMedium,
+             "the same stream bytes were sent twice with different contents", kDecode, "CWE-436", "TA0005", "T1027",
+             "medium"},
 };
 
 }  // namespace

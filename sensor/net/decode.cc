@@ -198,6 +198,7 @@ LayerDecoder::Next LayerDecoder::ipv4() {
   if (rest_.captured < header) return done(DecodeResult::kTruncatedIp);
   protocol_ = ip[9];
   is_routed_ = false;
+  packet_.ttl = ip[8];
   decode_detail::set_ipv4(packet_.source, ip + 12);
   decode_detail::set_ipv4(packet_.destination, ip + 16);
   rest_.limit(total);
@@ -229,6 +230,7 @@ LayerDecoder::Next LayerDecoder::ipv6() {
   std::memcpy(packet_.source.bytes.data(), ip + 8, 16);
   std::memcpy(packet_.destination.bytes.data(), ip + 24, 16);
   packet_.source.is_v6 = packet_.destination.is_v6 = true;
+  packet_.ttl = ip[7];
   protocol_ = ip[6];
   traffic_class_ = static_cast<uint8_t>(((ip[0] & 0x0fU) << 4) | (ip[1] >> 4));
   if (length != 0) rest_.limit(length + 40);  // 0: a jumbogram or segmentation offload, what is there counts
@@ -308,6 +310,7 @@ DecodeResult LayerDecoder::tcp() {
   const size_t payload = rest.wire - header;
   const size_t captured = rest.captured > header ? rest.captured - header : 0;
   packet_.payload_missing = static_cast<uint32_t>(payload - captured);
+  packet_.tcp_header = std::span(rest.data, std::min(header, rest.captured));
   // The options may be cut off by the snap length; then there is no payload to point at.
   packet_.payload = captured == 0 ? std::span<const uint8_t>{} : std::span(rest.data + header, captured);
   packet_.outer = outer_.depth != 0 ? &outer_ : nullptr;

@@ -128,6 +128,8 @@ inline DecodeResult decode_packet(LinkType link, std::span<const uint8_t> frame,
       decode_detail::set_tcp_fields(packet, data + 34);
       packet.payload_missing = static_cast<uint32_t>(end - captured_end);
       packet.payload = frame.subspan(begin, captured_end - begin);
+      packet.tcp_header = frame.subspan(34, tcp_header);
+      packet.ttl = data[22];
       return DecodeResult::kTcp;
     }
   }

@@ -12,7 +12,9 @@
 
 #include "dissectors/dissector.h"
 #include "sensor/net/flow_key.h"
+#include "sensor/net/stream_readings.h"
 #include "sensor/net/stream_reassembler.h"
+#include "sensor/net/tcp_receiver.h"
 
 namespace pickletap {
 
@@ -27,10 +29,15 @@ inline constexpr unsigned kFlowStateCount = 4;
 struct FlowFlag {
   static constexpr uint16_t kSyn = 0x01;  ///< a SYN or SYN-ACK was captured: not midstream
   static constexpr uint16_t kSynAck = 0x02;
-  static constexpr uint16_t kStartKnown = 0x04;      ///< << side: `start_seq[side]` is right
-  static constexpr uint16_t kFin = 0x10;             ///< << side
-  static constexpr uint16_t kUpperInitiates = 0x40;  ///< the initiator is side 1
-  static constexpr uint16_t kPendingSyn = 0x80;      ///< << side: `pending_syn` came from there
+  static constexpr uint16_t kStartKnown = 0x04;       ///< << side: `start_seq[side]` is right
+  static constexpr uint16_t kFin = 0x10;              ///< << side
+  static constexpr uint16_t kUpperInitiates = 0x40;   ///< the initiator is side 1
+  static constexpr uint16_t kPendingSyn = 0x80;       ///< << side: `pending_syn` came from there
+  static constexpr uint16_t kReset = 0x200;           ///< a RST was seen that a receiver would believe
+  static constexpr uint16_t kFirstLook = 0x400;       ///< << side: ignored for its first payload
+  static constexpr uint16_t kTimestamps = 0x1000;     ///< the SYN-ACK agrees on them
+  static constexpr uint16_t kRightSum = 0x2000;       ///< << side: its handshake has a right checksum
+  static constexpr uint16_t kTimestampHeld = 0x8000;  ///< `pending_syn` is the initiator's latest timestamp instead
 };
 
 inline constexpr uint32_t kNoFlow = UINT32_MAX;
@@ -44,7 +51,7 @@ struct alignas(64) Flow {
   uint8_t wheel = 0;         ///< which wheel it hangs in (may lag behind `state`)
   uint16_t flags = 0;        ///< FlowFlag
   uint16_t slot = 0;         ///< of that wheel
-  uint16_t probes = 0;       ///< midstream: payloads that were looked at in vain
+  uint16_t probes = 0;       ///< midstream: payloads looked at in vain; else 1 << side: its early FIN is acknowledged
   uint32_t pending_syn = 0;  ///< number of a later SYN or SYN-ACK, until the peer shows whether it took it
 
   std::array<uint64_t, 2> packets{};  ///< by side
@@ -67,11 +74,20 @@ struct alignas(64) Flow {
 static_assert(sizeof(Flow) == 128);
 
 struct FlowBody {
-  FlowBody(ReassemblyPool& pool, std::unique_ptr<Dissector> the_dissector)
-      : streams{StreamReassembler(pool), StreamReassembler(pool)}, dissector(std::move(the_dissector)) {}
+  FlowBody(ReassemblyPool& pool, HistoryPool& histories, StreamReadingCounters& counters,
+           std::unique_ptr<Dissector> the_dissector)
+      : streams{StreamReassembler(pool), StreamReassembler(pool)},
+        dissector(std::move(the_dissector)),
+        readings(histories, counters) {}
 
   std::array<StreamReassembler, 2> streams;  ///< by side
+  std::array<TcpReceiver, 2> receivers;      ///< by side of the sender: who receives from there
+  std::array<int64_t, 2> urgent{-1, -1};     ///< by side: offset of the byte that leaves the stream; -1: none
   std::unique_ptr<Dissector> dissector;
+  StreamReadings readings;
+  bool is_second_copy = false;    ///< made for a later copy of a first payload that was something else
+  unsigned packets_rejected = 0;  ///< since the dissector said no
+  unsigned refusals_told = 0;     ///< bits by Refusal
   unsigned troubles_told = 0;
   /// Of the flow's latest packet: what ends the flow may be another flow's packet, much later and in another file.
   int64_t last_ns = 0;

@@ -30,8 +30,10 @@ FlowTable::FlowTable(const FlowTableConfig& config, Protocols protocols, EventSi
       protocols_(std::move(protocols)),
       sink_(sink),
       pool_{config.stream, config.out_of_order_bytes, 0, {}},
+      histories_{},
       index_(0, IndexHash{&slab_, FlowHash(config.hash_seed)}, IndexEqual{&slab_}),
       observer_(*this) {
+  histories_.budget_bytes = config.history_bytes;
   config_.max_flows = std::max(config_.max_flows, uint32_t{1});
   config_.max_dissected = std::max(config_.max_dissected, uint32_t{1});
   for (unsigned i = 0; i < kFlowStateCount; ++i) {
@@ -53,7 +55,8 @@ void FlowTable::process(const Packet& packet) {
   ++flow.packets[oriented.side];
   flow.bytes[oriented.side] += packet.wire_bytes;
   constexpr uint8_t kControl = TcpFlag::kSyn | TcpFlag::kFin | TcpFlag::kRst;
-  if (flow.state == FlowState::kIgnored && !has_flag(packet, kControl)) [[likely]]
+  if (flow.state == FlowState::kIgnored && !has_flag(packet, kControl) &&
+      !covers_first_byte(flow, packet, oriented.side)) [[likely]]
     return;
   now_ns_ = packet.time_ns;
   now_number_ = packet.number;
@@ -75,7 +78,9 @@ void FlowTable::process_by_state(uint32_t index, const Packet& packet, unsigned 
     case FlowState::kOpening: on_opening(index, packet, side); return;
     case FlowState::kDissected: on_dissected(index, packet, side); return;
     case FlowState::kIgnored: on_ignored(index, packet, side); return;
-    case FlowState::kClosed: return;
+    case FlowState::kClosed:
+      if (covers_first_byte(slab_[index], packet, side)) look_again(index, packet, side);
+      return;
   }
 }
 
@@ -156,14 +161,17 @@ void FlowTable::close(uint32_t index, EndReason reason) {
 /// Tells everyone that the flow is over. The record stays, without a body.
 void FlowTable::end(Flow& flow, EndReason reason) {
   if (flow.state == FlowState::kClosed) return;
+  if (flow.has(FlowFlag::kReset)) reason = EndReason::kReset;
   bool dissected = false;
   if (flow.body != kNoBody) {
     const FlowBody& body = *bodies_[flow.body];
     const auto now = std::tuple(now_ns_, now_number_, source_index_);
     std::tie(now_ns_, now_number_, source_index_) = std::tuple(body.last_ns, body.last_number, body.last_source);
     for (const unsigned side : {flow.initiator(), flow.initiator() ^ 1}) {
-      bodies_[flow.body]->streams[side].finish(reason);
-      if (!drain(flow, side)) break;
+      FlowBody& open = *bodies_[flow.body];
+      open.streams[side].finish(reason);
+      drain(flow, side);
+      follow_unconfirmed(flow, open, side);
     }
     std::tie(now_ns_, now_number_, source_index_) = now;
     dissected = body.dissector->state() == Probe::kYes;
@@ -201,7 +209,7 @@ void FlowTable::on_syn(uint32_t index, const Packet& packet, unsigned side) {
 
 void FlowTable::remember_syn(Flow& flow, const Packet& packet, unsigned side) {
   flow.pending_syn = packet.seq;
-  flow.flags = static_cast<uint16_t>(flow.flags & ~(FlowFlag::kPendingSyn * 3U));
+  flow.flags = static_cast<uint16_t>(flow.flags & ~(FlowFlag::kPendingSyn * 3U) & ~unsigned{FlowFlag::kTimestampHeld});
   flow.set_of(FlowFlag::kPendingSyn, side);
 }
 
@@ -217,11 +225,13 @@ void FlowTable::on_syn_ack(uint32_t index, const Packet& packet, unsigned side) 
     return;
   }
   if (flow.state != FlowState::kOpening) return;
+  if (check_tcp_checksum(packet) == ChecksumState::kRight) flow.set_of(FlowFlag::kRightSum, side);
   if (flow.has(FlowFlag::kSynAck)) {
     if (side != flow.initiator()) remember_syn(flow, packet, side);  // the client's ACK says which one it took
     return;
   }
   flow.set(FlowFlag::kSyn | FlowFlag::kSynAck);
+  if (read_tcp_options(packet.tcp_header).has_timestamp) flow.set(FlowFlag::kTimestamps);
   flow.flags = static_cast<uint16_t>(flow.flags & ~FlowFlag::kUpperInitiates);
   if (side == 0) flow.set(FlowFlag::kUpperInitiates);
   flow.start_seq[side] = start;
@@ -236,7 +246,11 @@ void FlowTable::on_opening(uint32_t index, const Packet& packet, unsigned side) 
   if (has_flag(packet, TcpFlag::kRst)) {
     // No payload was sent, so the receiver waits for exactly this number; behind a FIN, for the one after it.
     const uint32_t fin = flow.has_of(FlowFlag::kFin, side) ? 1 : 0;
-    if (!start_known || ahead <= fin) close(index, EndReason::kReset);
+    if (!flow.has(FlowFlag::kSynAck) && side != flow.initiator()) {
+      close(index, EndReason::kReset);  // refused; a SYN-ACK would begin it anew
+    } else if (!start_known || ahead <= fin) {
+      on_reset(index);
+    }
     return;
   }
   if (!has_flag(packet, TcpFlag::kAck)) return;  // no receiver takes it
@@ -247,18 +261,39 @@ void FlowTable::on_opening(uint32_t index, const Packet& packet, unsigned side) 
   if (flow.has_of(FlowFlag::kPendingSyn, side ^ 1) && packet.ack == flow.pending_syn + 1 && side == flow.initiator()) {
     flow.start_seq[side ^ 1] = packet.ack;  // of several SYN-ACKs the client took the last
   }
+  note_opening(flow, packet, side);
   if (has_payload(packet)) {
     on_first_payload(index, packet, side);
-  } else if (has_flag(packet, TcpFlag::kFin) && (!start_known || ahead == 0)) {
+  } else if (has_flag(packet, TcpFlag::kUrg) || (has_flag(packet, TcpFlag::kFin) && start_known && ahead != 0)) {
+    if (make_body(index)) on_dissected(index, packet, side);  // what it says is of bytes that follow
+  } else if (has_flag(packet, TcpFlag::kFin)) {
     flow.set_of(FlowFlag::kFin, side);
     if (flow.has_of(FlowFlag::kFin, side ^ 1)) close(index, EndReason::kFin);
+  }
+}
+
+/// What the end of a handshake tells of its sides, for the receivers of the body that may come.
+void FlowTable::note_opening(Flow& flow, const Packet& packet, unsigned side) {
+  constexpr unsigned kEither = FlowFlag::kPendingSyn * 3U;
+  if (has_payload(packet)) return;
+  if (!flow.has_of(FlowFlag::kRightSum, side) && check_tcp_checksum(packet) == ChecksumState::kRight) {
+    flow.set_of(FlowFlag::kRightSum, side);
+  }
+  if (flow.has_of(FlowFlag::kFin, side ^ 1) && flow.has(FlowFlag::kSyn) && packet.ack == flow.start_seq[side ^ 1] + 1) {
+    flow.probes = static_cast<uint16_t>(flow.probes | (1U << (side ^ 1)));
+  }
+  if (side != flow.initiator() || !flow.has(FlowFlag::kTimestamps) || (flow.flags & kEither) != 0) return;
+  if (const TcpOptions options = read_tcp_options(packet.tcp_header); options.has_timestamp) {
+    flow.pending_syn = options.timestamp;
+    flow.set(FlowFlag::kTimestampHeld);
   }
 }
 
 void FlowTable::on_first_payload(uint32_t index, const Packet& packet, unsigned side) {
   Flow& flow = slab_[index];
   ByteSpan payload = packet.payload;
-  if (flow.has_of(FlowFlag::kStartKnown, side)) {
+  const bool start_known = flow.has_of(FlowFlag::kStartKnown, side);
+  if (start_known) {
     const auto before = static_cast<int32_t>(flow.start_seq[side] - packet.seq);
     if (before < 0) {  // out of order: kept until what comes first has arrived
       if (make_body(index)) on_dissected(index, packet, side);
@@ -276,60 +311,53 @@ void FlowTable::on_first_payload(uint32_t index, const Packet& packet, unsigned 
   }
   // Without the beginning, a payload may begin anywhere in a message; a few more are looked at.
   if (!flow.has(FlowFlag::kSyn) && ++flow.probes < kMaxMidstreamProbes) return;
+  if (start_known) {
+    // What its receiver does not take decides nothing.
+    const Refusal refusal =
+        receiver_from(flow, side).judge(packet, read_tcp_options(packet.tcp_header), config_.checksums);
+    if (refusal != Refusal::kNone) {
+      ++counters_.refused[index_of(refusal)];
+      return;
+    }
+  }
+  flow.set_of(FlowFlag::kFirstLook, side);
   ignore(index);
   on_ignored(index, packet, side);
+}
+
+/// Does a packet of an ignored flow bring another copy of the bytes for which it is ignored?
+bool FlowTable::covers_first_byte(const Flow& flow, const Packet& packet, unsigned side) const {
+  const uint32_t before = flow.start_seq[side] - packet.seq;
+  return before < packet.payload.size() && flow.has_of(FlowFlag::kFirstLook, side) &&
+         flow.has_of(FlowFlag::kStartKnown, side) && flow.bytes[side] < UINT32_MAX / 2;
+}
+
+/// What a flow is ignored for may have been a decoy that its receiver never took.
+void FlowTable::look_again(uint32_t index, const Packet& packet, unsigned side) {
+  Flow& flow = slab_[index];
+  const ByteSpan payload = packet.payload.subspan(flow.start_seq[side] - packet.seq);
+  if (!has_flag(packet, TcpFlag::kAck) || protocols_.probe(payload) == Probe::kNo) return;
+  if (flow.state == FlowState::kIgnored) --counters_.ignored_flows;
+  flow.flags = static_cast<uint16_t>(flow.flags & ~(FlowFlag::kFirstLook * 3U));
+  if (!make_body(index)) return;
+  bodies_[flow.body]->readings.note_conflict({flow.direction_from(side), 0, payload.size()});
+  bodies_[flow.body]->is_second_copy = true;
+  on_dissected(index, packet, side);
 }
 
 void FlowTable::on_ignored(uint32_t index, const Packet& packet, unsigned side) {
   Flow& flow = slab_[index];
   if (has_flag(packet, TcpFlag::kRst)) {
-    close(index, EndReason::kReset);
-  } else if (has_flag(packet, TcpFlag::kFin)) {
-    flow.set_of(FlowFlag::kFin, side);
-    if (flow.has_of(FlowFlag::kFin, side ^ 1)) close(index, EndReason::kFin);
-  }
-}
-
-void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side) {
-  Flow& flow = slab_[index];
-  FlowBody& body = *bodies_[flow.body];
-  body.last_ns = packet.time_ns;
-  body.last_number = packet.number;
-  body.last_source = source_index_;
-  StreamReassembler& stream = body.streams[side];
-  StreamReassembler& peer = body.streams[side ^ 1];
-  if (has_flag(packet, TcpFlag::kRst)) {
-    if (!stream.accepts_reset(packet.seq)) return;
-    stream.note_position(packet.seq);
-    close(index, EndReason::kReset);
+    on_reset(index);
     return;
   }
-  if (!has_flag(packet, TcpFlag::kAck)) return;  // no receiver takes it
-  if (!has_payload(packet)) stream.note_position(packet.seq);
-  bool wanted = true;
-  if (peer.started()) {
-    peer.acknowledge(packet.ack, packet.time_ns);
-    wanted = drain(flow, side ^ 1);
+  if (covers_first_byte(flow, packet, side)) {
+    look_again(index, packet, side);
+    if (flow.state != FlowState::kIgnored) return;
   }
-  const bool fin = has_flag(packet, TcpFlag::kFin);
-  if (wanted && (fin || has_payload(packet))) {
-    // The other side's SYN is here and this one's is not: what it said first may be lost with it.
-    if (!stream.started() && flow.has(FlowFlag::kSyn)) {
-      observer_.flow = &flow;
-      body.dissector->on_gap(flow.direction_from(side), 0, observer_);
-    }
-    stream.push({packet.seq, packet.payload, packet.payload_missing, fin}, packet.time_ns);
-    wanted = drain(flow, side);
-  }
-  if (wanted && !body.unseen_told && peer.unseen_bytes() > 1) {
-    body.unseen_told = true;
-    emit(flow, BytesUnseen{flow.direction_from(side ^ 1)});
-  }
-  if (!wanted) {
-    ignore(index);
-    on_ignored(index, packet, side);
-  } else if (stream.ended() && peer.ended()) {
-    close(index, EndReason::kFin);
+  if (has_flag(packet, TcpFlag::kFin)) {
+    flow.set_of(FlowFlag::kFin, side);
+    if (flow.has_of(FlowFlag::kFin, side ^ 1)) close(index, EndReason::kFin);
   }
 }
 
@@ -350,6 +378,8 @@ FlowTableCounters FlowTable::counters() const {
   FlowTableCounters counters = counters_;
   counters.flow_memory_bytes = slab_.memory_bytes() + index_.bucket_count() * sizeof(uint32_t);
   counters.out_of_order_bytes = pool_.used_bytes;
+  counters.history_bytes = histories_.used_bytes;
+  counters.history_dropped_bytes = histories_.dropped_bytes;
   counters.streams = pool_.counters;
   return counters;
 }

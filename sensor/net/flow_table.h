@@ -8,8 +8,12 @@
 // same events. A clock that goes back (files out of order) is followed, and ticks go on from there.
 // Limits: FlowTableConfig. At `max_flows` the flow idle for longest goes: closed ones first, then those without
 // payload, ignored, dissected. At `max_dissected` the dissected flow idle for longest goes.
-// A flow ends when both streams were consumed up to their FINs, at a believable RST, by time-out, by eviction or with
-// the input. It is kept `closed_timeout_s` more, so that late packets do not make a new one; a SYN (or SYN-ACK) with
+// What a receiver would not take (tcp_receiver.h) is not read, but kept for a while: its later ACK may show that it did.
+// Where two copies of the same bytes differ both are read (stream_readings.h).
+//
+// A flow ends when both streams were acknowledged up to their FINs, `closed_timeout_s` after a believable RST (which may
+// be a decoy: what follows it is read when it is acknowledged), by time-out, by eviction or with the input. It is kept
+// `closed_timeout_s` more, so that late packets do not make a new one; a SYN (or SYN-ACK) with
 // another number does. A SYN inside an open flow is remembered only: the flow gives way when the peer answers it with a
 // SYN-ACK, for one that ignores it has not lost the old connection.
 // Sources: RFC 9293 for the states; FACTS, "What Linux does with odd packets", for what a victim believes.
@@ -44,6 +48,8 @@ struct FlowTableConfig {
   uint32_t closed_timeout_s = 10;
   uint64_t out_of_order_bytes = uint64_t{64} << 20;  ///< all streams together
   ReassemblyLimits stream;
+  uint64_t history_bytes = uint64_t{32} << 20;  ///< delivered bytes and other copies that are kept, all flows together
+  ChecksumMode checksums = ChecksumMode::kAuto;
   uint64_t hash_seed = 0;                ///< secret and new in every process; fixed in tests
   const TunnelTable* tunnels = nullptr;  ///< that named the packets' tunnels; outlives the table
   bool flow_events_for_all = false;      ///< FlowEnded for flows that were not dissected, too
@@ -63,7 +69,11 @@ struct FlowTableCounters {
   uint64_t active_dissectors = 0;                   ///< gauge
   uint64_t flow_memory_bytes = 0;                   ///< gauge: records and index
   uint64_t out_of_order_bytes = 0;                  ///< gauge: queued now, charged as in stream_reassembler.h
+  uint64_t history_bytes = 0;                       ///< gauge: kept for other readings
+  uint64_t history_dropped_bytes = 0;               ///< not kept, for want of room
+  std::array<uint64_t, kRefusalCount> refused{};    ///< segments, by index_of(Refusal)
   ReassemblyCounters streams;
+  StreamReadingCounters readings;
 };
 
 constexpr unsigned index_of(FlowState state) { return static_cast<unsigned>(state); }
@@ -99,6 +109,9 @@ class FlowTable {
   static constexpr unsigned kMaxTroubles = 16;
   /// Payloads of a flow without a SYN that may be looked at before it counts as something else.
   static constexpr uint16_t kMaxMidstreamProbes = 8;
+  /// Packets of a flow that its Dissector does not want any more which are awaited, so that another copy of what made it
+  /// say so may come.
+  static constexpr unsigned kMaxPacketsRejected = 16;
   /// Flows that one eviction may move to where they belong before it takes the next at hand.
   static constexpr unsigned kMaxMovesPerEviction = 64;
 
@@ -141,6 +154,7 @@ class FlowTable {
 
   // Packets, by the state of their flow.
   void process_by_state(uint32_t index, const Packet& packet, unsigned side);
+  static void note_opening(Flow& flow, const Packet& packet, unsigned side);
   static void remember_syn(Flow& flow, const Packet& packet, unsigned side);
   void on_syn(uint32_t index, const Packet& packet, unsigned side);
   void on_syn_ack(uint32_t index, const Packet& packet, unsigned side);
@@ -148,11 +162,22 @@ class FlowTable {
   void on_first_payload(uint32_t index, const Packet& packet, unsigned side);
   void on_ignored(uint32_t index, const Packet& packet, unsigned side);
   void on_dissected(uint32_t index, const Packet& packet, unsigned side);
+  void on_reset(uint32_t index);
+  bool covers_first_byte(const Flow& flow, const Packet& packet, unsigned side) const;
+  void look_again(uint32_t index, const Packet& packet, unsigned side);
 
   // Bodies.
   bool make_body(uint32_t index);
   void free_body(Flow& flow);
-  bool drain(Flow& flow, unsigned side);
+  static TcpReceiver receiver_from(const Flow& flow, unsigned side);
+  void drain(Flow& flow, unsigned side);
+  void deliver(FlowBody& body, Direction from, unsigned side, ByteSpan bytes, uint64_t offset);
+  void take_segment(Flow& flow, FlowBody& body, const Packet& packet, unsigned side, Refusal refusal);
+  void note_urgent(Flow& flow, FlowBody& body, const Packet& packet, unsigned side);
+  void believe_acks(Flow& flow, FlowBody& body, unsigned side);
+  void follow_unconfirmed(Flow& flow, FlowBody& body, unsigned side);
+  void read_otherwise(Flow& flow, FlowBody& body);
+  bool is_wanted(FlowBody& body) const;
   void tell_gap(const Flow& flow, FlowBody& body, unsigned side, const StreamPiece& piece);
   void tell_trouble(const Flow& flow, FlowBody& body, std::string_view what, uint64_t bytes);
 
@@ -173,6 +198,7 @@ class FlowTable {
   Protocols protocols_;
   EventSink& sink_;
   ReassemblyPool pool_;
+  HistoryPool histories_;
   FlowSlab slab_;
   Index index_;
   std::array<std::unique_ptr<TimerWheel>, kFlowStateCount> wheels_;

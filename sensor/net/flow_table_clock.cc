@@ -51,6 +51,7 @@ void FlowTable::sweep(int64_t from_s, int64_t to_s) {
 /// The second in which the flow times out, if it stays silent.
 int64_t FlowTable::due_s(const Flow& flow) const {
   uint32_t timeout_s = config_.handshake_timeout_s;
+  if (flow.has(FlowFlag::kReset)) return floor_seconds(flow.last_ns) + 1 + config_.closed_timeout_s;
   switch (flow.state) {
     case FlowState::kOpening:
       // Established, when the initiator spoke again after the answer.

@@ -25,18 +25,38 @@ bool FlowTable::make_body(uint32_t index) {
   }
   flow.body = free_bodies_.back();
   free_bodies_.pop_back();
-  bodies_[flow.body] = std::make_unique<FlowBody>(pool_, std::move(dissector));
+  bodies_[flow.body] = std::make_unique<FlowBody>(pool_, histories_, counters_.readings, std::move(dissector));
   flow.state = FlowState::kDissected;
   rehang(index);
   ++counters_.dissectors_made;
   ++counters_.active_dissectors;
   for (const unsigned side : {0U, 1U}) {
+    FlowBody& body = *bodies_[flow.body];
+    body.receivers[side] = receiver_from(flow, side);
     if (!flow.has_of(FlowFlag::kStartKnown, side)) continue;
-    StreamReassembler& stream = bodies_[flow.body]->streams[side];
+    StreamReassembler& stream = body.streams[side];
     stream.start(flow.start_seq[side]);
     if (flow.has_of(FlowFlag::kFin, side)) stream.push({flow.start_seq[side], {}, 0, true}, flow.last_ns);
+    if (flow.has(FlowFlag::kSyn) && (flow.probes & (1U << side)) != 0) {
+      stream.acknowledge(flow.start_seq[side] + 1, flow.last_ns);
+      drain(flow, side);
+    }
   }
   return true;
+}
+
+/// Who receives what `side` sends, as the handshake left it.
+TcpReceiver FlowTable::receiver_from(const Flow& flow, unsigned side) {
+  TcpReceiver receiver;
+  const unsigned other = side ^ 1;
+  if (flow.has_of(FlowFlag::kRightSum, side)) receiver.note_right_checksum();
+  if (flow.has(FlowFlag::kTimestamps)) receiver.agree_on_timestamps();
+  if (flow.has(FlowFlag::kTimestampHeld) && side == flow.initiator()) receiver.took_timestamp(flow.pending_syn);
+  // A side that was not seen to speak may have sent more than the tap knows.
+  if (flow.has_of(FlowFlag::kStartKnown, other) && flow.packets[other] != 0) {
+    receiver.start(flow.start_seq[other], flow.has_of(FlowFlag::kFin, other));
+  }
+  return receiver;
 }
 
 void FlowTable::free_body(Flow& flow) {
@@ -45,30 +65,6 @@ void FlowTable::free_body(Flow& flow) {
   free_bodies_.push_back(flow.body);
   flow.body = kNoBody;
   --counters_.active_dissectors;
-}
-
-/// Hands on what a stream has ready. False when the dissector wants no more of this flow.
-bool FlowTable::drain(Flow& flow, unsigned side) {
-  FlowBody& body = *bodies_[flow.body];
-  const Direction from = flow.direction_from(side);
-  observer_.flow = &flow;
-  StreamPiece piece;
-  while (body.streams[side].take(piece)) {
-    switch (piece.kind) {
-      case StreamPiece::Kind::kData: body.dissector->on_data(from, piece.data, observer_); break;
-      case StreamPiece::Kind::kHole:
-      case StreamPiece::Kind::kCutOff:
-        tell_gap(flow, body, side, piece);
-        body.dissector->on_gap(from, piece.bytes, observer_);
-        break;
-      case StreamPiece::Kind::kEnd: body.dissector->on_end(from, piece.reason, observer_); break;
-    }
-    if (body.dissector->state() == Probe::kNo) return false;
-  }
-  if (const uint64_t bytes = body.streams[side].take_limit_bytes(); bytes != 0) {
-    tell_trouble(flow, body, "out_of_order_limit", bytes);
-  }
-  return true;
 }
 
 void FlowTable::tell_gap(const Flow& flow, FlowBody& body, unsigned side, const StreamPiece& piece) {
@@ -124,6 +120,14 @@ void FlowTable::emit(const Flow& flow, FlowEvent&& what) {
   sink_.put(std::move(event));
 }
 
-void FlowTable::Observer::emit(Observation&& observation) { table_.emit(*flow, std::move(observation)); }
+void FlowTable::Observer::emit(Observation&& observation) {
+  // Another reading need not say it again.
+  const auto* seen = std::get_if<PickleSeen>(&observation.fact);
+  if (seen != nullptr && !observation.other_reading && !seen->report.findings.empty() && flow->body != kNoBody) {
+    table_.bodies_[flow->body]->readings.is_news(*seen);
+  }
+  if (flow->body != kNoBody && table_.bodies_[flow->body]->is_second_copy) observation.other_reading = true;
+  table_.emit(*flow, std::move(observation));
+}
 
 }  // namespace pickletap

@@ -84,9 +84,11 @@ struct Packet {
   uint32_t seq = 0, ack = 0;
   uint16_t window = 0;
   uint16_t urgent = 0;
-  uint8_t flags = 0;                 ///< TcpFlag
-  uint32_t payload_missing = 0;      ///< payload bytes the IP length promises and the snap length cut off
-  std::span<const uint8_t> payload;  ///< TCP payload as captured, without link padding
+  uint8_t flags = 0;                    ///< TcpFlag
+  uint8_t ttl = 0;                      ///< or the hop limit
+  uint32_t payload_missing = 0;         ///< payload bytes the IP length promises and the snap length cut off
+  std::span<const uint8_t> payload;     ///< TCP payload as captured, without link padding
+  std::span<const uint8_t> tcp_header;  ///< with its options, as captured
 };
 static_assert(std::is_trivially_copyable_v<Packet>);
 

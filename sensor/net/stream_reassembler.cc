@@ -201,9 +201,19 @@ uint64_t StreamReassembler::take_limit_bytes() { return std::exchange(limit_byte
 
 bool StreamReassembler::take(StreamPiece& piece) {
   if (ended_) return false;
-  if (take_ready(piece)) return true;
+  if (!has_certain_fin()) {  // a FIN that the peer has stands against what comes in its place
+    if (take_ready(piece)) return true;
+  }
+  if (has_certain_fin()) {
+    take_end(piece, EndReason::kFin);
+    return true;
+  }
   if (!has_blocks() && !finishing_) return false;
   if (take_block(piece)) return true;
+  if (has_certain_fin()) {
+    take_end(piece, EndReason::kFin);
+    return true;
+  }
   if (has_blocks()) {
     const int64_t front = blocks_[head_].start;
     const int64_t until = finishing_ ? front : std::min(front, skip_until_);
@@ -232,10 +242,7 @@ bool StreamReassembler::take_ready(StreamPiece& piece) {
     take_gap(piece, ready_end_, StreamPiece::Kind::kCutOff);
     return true;
   }
-  if (ready_fin_) {
-    take_end(piece, EndReason::kFin);
-    return true;
-  }
+  if (std::exchange(ready_fin_, false)) fin_at_ = next_;
   return false;
 }
 
@@ -257,10 +264,7 @@ bool StreamReassembler::take_block(StreamPiece& piece) {
       take_gap(piece, data_end, StreamPiece::Kind::kCutOff);
       return true;
     }
-    if (block.end > next_) {
-      take_end(piece, EndReason::kFin);
-      return true;
-    }
+    if (block.end > next_) fin_at_ = next_;
     release(block.size + kBlockOverhead);
     block.bytes.reset();
     ++head_;

@@ -14,10 +14,12 @@
 // Reads as Linux does (FACTS, "What Linux does with odd packets"; net/ipv4/tcp_input.c, tcp_data_queue_ofo): what is
 // delivered stands; a straddling segment adds its new bytes; of queued segments the lower start wins, on equal start
 // the longer one, on equal length the older; the segment that fills the hole beats what is queued under it. A FIN takes
-// one number of sequence space and is lost when data covers it. Numbers are stream offsets of 64 bits: 0 is the byte
+// one number of sequence space and is lost when data covers it. It ends the stream when the peer acknowledged it, or with
+// finish(): until then it may be a decoy that the peer never saw. Numbers are stream offsets of 64 bits: 0 is the byte
 // after the SYN.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -98,6 +100,22 @@ class StreamReassembler {
   void push(const Segment& segment, int64_t now_ns);
   /// The peer acknowledged up to `ack`.
   void acknowledge(uint32_t ack, int64_t now_ns);
+  /// Offset of a sequence number, the one nearest to what was delivered; the stream has started.
+  int64_t offset_of(uint32_t seq) const;
+  /// The sequence number of the next byte to be delivered.
+  uint32_t next_seq() const { return first_seq_ + static_cast<uint32_t>(next_); }
+  /// The highest offset the peer acknowledged, -1 when none of its ACKs was seen.
+  int64_t acknowledged_to() const { return acked_; }
+  /// Calls visit(start, bytes) with the captured part of each queued segment that overlaps [start, end).
+  template <typename Visit>
+  void visit_queued(int64_t start, int64_t end, Visit visit) const {
+    const auto first = std::partition_point(blocks_.begin() + head_, blocks_.end(),
+                                            [start](const Block& block) { return block.end <= start; });
+    for (auto i = static_cast<size_t>(first - blocks_.begin()); i < blocks_.size() && blocks_[i].start < end; ++i) {
+      const Block& block = blocks_[i];
+      if (block.start + block.size > start && block.bytes) visit(block.start, ByteSpan(block.bytes.get(), block.size));
+    }
+  }
   /// Would a receiver believe a RST with this number?
   bool accepts_reset(uint32_t seq) const;
   /// No more will come: what is queued is given out with its gaps, then the end.
@@ -106,6 +124,8 @@ class StreamReassembler {
   bool take(StreamPiece& piece);
 
   bool ended() const { return ended_; }
+  /// A FIN stands next, and ends the stream once the peer acknowledges it.
+  bool awaits_ack_of_fin() const { return !ended_ && fin_at_ == next_; }
   /// The sender stands at `seq`, says a packet without payload: what lies before it was sent.
   void note_position(uint32_t seq);
   /// Sent or acknowledged, as far as the packets tell, and not handed out. One of them may be a FIN.
@@ -126,7 +146,6 @@ class StreamReassembler {
     bool fin = false;
   };
 
-  int64_t offset_of(uint32_t seq) const;
   int64_t horizon() const { return (acked_ > next_ ? acked_ : next_) + kWindow; }
   bool has_blocks() const { return head_ < blocks_.size(); }
   size_t first_block_after(int64_t start) const;
@@ -143,11 +162,13 @@ class StreamReassembler {
   void take_data(StreamPiece& piece, ByteSpan data);
   void take_gap(StreamPiece& piece, int64_t until, StreamPiece::Kind kind);
   void take_end(StreamPiece& piece, EndReason reason);
+  bool has_certain_fin() const { return fin_at_ == next_ && (acked_ > next_ || finishing_); }
 
   ReassemblyPool& pool_;
   int64_t next_ = 0;        ///< offset of the next byte to hand out
   int64_t acked_ = -1;      ///< highest offset the peer acknowledged; -1: its ACKs were not seen
   int64_t spoken_ = 0;      ///< highest offset the sender stood at
+  int64_t fin_at_ = -1;     ///< offset of a FIN that stands next, while nobody acknowledged it
   int64_t skip_until_ = 0;  ///< holes before this offset are given up
   int64_t mark_ = 0;        ///< offset that was confirmed at mark_ns_; holes before it will be given up
   int64_t mark_ns_ = 0;

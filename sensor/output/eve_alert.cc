@@ -114,7 +114,9 @@ void note_cuts_of_report(Cuts& cuts, const PickleReport& report) {
 
 void write_frame(JsonWriter& json, const FrameSeen& frame) {
   json.key("frame").begin_object().key("index").number(frame.index).key("length").number(frame.length);
-  json.key("offset").number(frame.offset).key("kind").text(to_text(frame.kind)).end_object();
+  json.key("offset").number(frame.offset).key("kind").text(to_text(frame.kind));
+  if (frame.after_gap) json.key("after_gap").boolean(true);
+  json.end_object();
 }
 
 /// The members every python_mp object begins with.
@@ -129,6 +131,7 @@ void write_alert_protocol(EveDraft& draft, const Alert& alert, bool weak_key) {
   JsonWriter& json = draft.json;
   json.key("python_mp").begin_object();
   write_protocol_head(json, alert.head, weak_key);
+  if (alert.head.other_reading) json.key("reading").text("other");
   if (alert.has_frame) write_frame(json, alert.frame);
   if (!alert.manager.method.empty()) {
     json.key("manager").begin_object();

@@ -25,6 +25,9 @@ struct Reader {
   void push(int64_t offset, std::string_view data, bool fin = false, uint32_t missing = 0) {
     stream.push({first + static_cast<uint32_t>(offset), frames::bytes_of(data), missing, fin}, now_ns);
     drain();
+    if (acknowledges_fins && stream.awaits_ack_of_fin()) {
+      acknowledge(static_cast<int64_t>(stream.delivered_bytes()) + 1);
+    }
   }
   void acknowledge(int64_t offset) {
     stream.acknowledge(first + static_cast<uint32_t>(offset), now_ns);
@@ -57,6 +60,7 @@ struct Reader {
   uint32_t first;
   StreamReassembler stream{pool};
   int64_t now_ns = 0;
+  bool acknowledges_fins = true;
   std::string out;
 };
 
@@ -355,6 +359,33 @@ TEST(StreamReassembler, EndsByTheFinWhenOneIsQueuedBehindTheGap) {
   reader.push(4, "ef", true);
   reader.finish(EndReason::kCapture);
   EXPECT_EQ(reader.out, "<4>ef|fin");
+}
+
+TEST(StreamReassembler, FinEndsTheStreamWhenThePeerHasIt) {
+  Reader decoy;
+  decoy.acknowledges_fins = false;
+  decoy.push(0, "ab", true);
+  EXPECT_EQ(decoy.out, "ab");
+  decoy.acknowledge(2);  // of the data
+  decoy.push(2, "cd");   // in the place of the FIN, which was none
+  decoy.acknowledge(4);
+  EXPECT_EQ(decoy.out, "abcd");
+  decoy.push(4, "", true);
+  decoy.acknowledge(5);
+  EXPECT_EQ(decoy.out, "abcd|fin");
+
+  Reader late;
+  late.acknowledges_fins = false;
+  late.push(0, "", true);
+  late.stream.acknowledge(kStart + 1, 0);
+  late.push(0, "abc");  // the peer has the FIN in that place
+  EXPECT_EQ(late.out, "|fin");
+
+  Reader unseen;
+  unseen.acknowledges_fins = false;
+  unseen.push(0, "ab", true);
+  unseen.finish(EndReason::kTimeout);
+  EXPECT_EQ(unseen.out, "ab|fin");
 }
 
 TEST(StreamReassembler, BelievesAResetOnlyWhereAReceiverWould) {
