@@ -29,6 +29,9 @@ import make
 from lab import Lab, read_until, run, stop
 
 FIRST_PORT = 52000
+# of the peers: `python3` as the path has it, which may not be this one
+PYTHON = subprocess.run(["python3", "-c", "import platform; print(platform.python_version())"], capture_output=True,
+                        text=True, check=True, timeout=20).stdout.strip()
 SOURCE4, SOURCE6 = "10.99.0.77", "fd99::77"
 SERVER4, SERVER6 = "10.99.0.1", "fd99::1"
 SIZE, HALF = 240, 120  # of the segment: TCP header, frame
@@ -365,7 +368,7 @@ def attempt(lab, v6, port, act, path):
 
 
 def entry(name, v6, story, port, executed):
-    version = {"python": "3.11.2", "key": "none"}
+    version = {"python": PYTHON, "key": "none"}
     server, client = (SERVER6, SOURCE6) if v6 else (SERVER4, SOURCE4)
     got_pickle = executed or name in DELIVERED_HARMLESS
     alerts = [{"rule": "exposure.unauthenticated", "count": 1, "src": client}] if got_pickle else []

@@ -23,6 +23,7 @@ from scapy.all import (GRE, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPv6, IPv6ExtHdr
                        fragment6, wrpcap)
 
 import make
+from ip_evasion import PYTHON
 from lab import Lab, read_until, run, stop
 
 FIRST_PORT = 51000
@@ -288,7 +289,7 @@ def main():
         vxlan_by_kernel(path, port)
         print("made vxlan-kernel", flush=True)
     if os.path.exists(path):
-        version = {"python": ".".join(map(str, sys.version_info[:3])), "key": "none"}
+        version = {"python": PYTHON, "key": "none"}
         entries.append(dict(entry("vxlan-kernel", "in VXLAN, by the kernel's own device", V4_BASE, port, "10.98.0.1",
                                   "10.98.0.2"), server=dict(version, kind="listener"), client=version))
     make.write_manifest(entries)
