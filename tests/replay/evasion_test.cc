@@ -89,7 +89,9 @@ TEST_P(Evasion, WhatRanIsSeen) {
     }
   }
   // Another copy is read only where two differ.
-  if (verdict_on(alerts) == "other") EXPECT_TRUE(has_conflict(alerts)) << c.story;
+  if (verdict_on(alerts) == "other") {
+    EXPECT_TRUE(has_conflict(alerts)) << c.story;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernel, Evasion, testing::ValuesIn(cases()), case_name);
@@ -104,7 +106,7 @@ TEST(EvasionManifest, ListsEveryCaptureOfTheFolderAndNoOther) {
   EXPECT_EQ(difference(want, got), "") << "missing: listed and not there; extra: there and not listed";
 }
 
-/// How many the sensor reads as the kernel does, without a second reading. PICKLETAP_EVASION_TABLE names a file that gets
+/// How many the sensor reads as the kernel does, without a second reading. EVASION_TABLE names a file that gets
 /// the table: case, the kernel's answer, the sensor's.
 TEST(EvasionManifest, MostAreReadAsTheKernelReadsThem) {
   std::string table = "case | ran | recv() | sensor | overlap-conflict\n--- | --- | --- | --- | ---\n";
@@ -117,7 +119,7 @@ TEST(EvasionManifest, MostAreReadAsTheKernelReadsThem) {
              (verdict.empty() ? "-" : verdict) + " | " + (has_conflict(alerts) ? "yes" : "-") + "\n";
   }
   table += "\n" + std::to_string(same) + " of " + std::to_string(cases().size()) + " as the kernel.\n";
-  if (const char* name = std::getenv("PICKLETAP_EVASION_TABLE"); name != nullptr && *name != '\0') {
+  if (const char* name = std::getenv("EVASION_TABLE"); name != nullptr && *name != '\0') {
     std::ofstream(name) << table;
   }
   EXPECT_GE(same * 100, cases().size() * 90) << table;
