@@ -64,6 +64,8 @@ void gather_flows(const FlowTableCounters& flows, Gatherer& out) {
   out.add("stream_gap_bytes_total", flows.streams.gap_bytes);
   out.add("stream_out_of_order_segments_total", flows.streams.out_of_order_segments);
   out.add("stream_outside_window_segments_total", flows.streams.outside_window_segments);
+  out.add("stream_held_segments_total", flows.held_segments);
+  out.add("stream_held_limit_segments_total", flows.held_limit_segments);
   out.add("stream_limit_segments_total", flows.streams.limit_segments);
   for (unsigned i = 1; i < kRefusalCount; ++i) {
     out.add("stream_refused_segments_total", flows.refused[i],
@@ -145,6 +147,8 @@ void add_up(const FlowTableCounters& from, FlowTableCounters& to) {
   to.dissectors_made += from.dissectors_made;
   to.timed_out_flows += from.timed_out_flows;
   for (size_t i = 0; i < from.evicted.size(); ++i) to.evicted[i] += from.evicted[i];
+  to.held_segments += from.held_segments;
+  to.held_limit_segments += from.held_limit_segments;
   to.active_flows += from.active_flows;
   to.active_dissectors += from.active_dissectors;
   to.flow_memory_bytes += from.flow_memory_bytes;

@@ -73,6 +73,15 @@ struct alignas(64) Flow {
 };
 static_assert(sizeof(Flow) == 128);
 
+/// A segment that answers what its flow's other side has not said yet, as far as the tap saw: it waits.
+struct HeldSegment {
+  Packet packet;  ///< its spans point into `bytes`
+  std::unique_ptr<uint8_t[]> bytes;
+  uint32_t size = 0;
+  unsigned side = 0;
+  uint16_t source = 0;
+};
+
 struct FlowBody {
   FlowBody(ReassemblyPool& pool, HistoryPool& histories, StreamReadingCounters& counters,
            std::unique_ptr<Dissector> the_dissector)
@@ -85,6 +94,7 @@ struct FlowBody {
   std::array<int64_t, 2> urgent{-1, -1};     ///< by side: offset of the byte that leaves the stream; -1: none
   std::unique_ptr<Dissector> dissector;
   StreamReadings readings;
+  std::vector<HeldSegment> held;  ///< in the order they came
   bool is_second_copy = false;    ///< made for a later copy of a first payload that was something else
   unsigned packets_rejected = 0;  ///< since the dissector said no
   unsigned refusals_told = 0;     ///< bits by Refusal

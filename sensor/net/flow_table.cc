@@ -167,6 +167,7 @@ void FlowTable::end(Flow& flow, EndReason reason) {
     const FlowBody& body = *bodies_[flow.body];
     const auto now = std::tuple(now_ns_, now_number_, source_index_);
     std::tie(now_ns_, now_number_, source_index_) = std::tuple(body.last_ns, body.last_number, body.last_source);
+    take_held(flow, *bodies_[flow.body]);
     for (const unsigned side : {flow.initiator(), flow.initiator() ^ 1}) {
       FlowBody& open = *bodies_[flow.body];
       open.streams[side].finish(reason);

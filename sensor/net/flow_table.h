@@ -65,6 +65,8 @@ struct FlowTableCounters {
   uint64_t dissectors_made = 0;
   uint64_t timed_out_flows = 0;                     ///< not counting those already closed
   std::array<uint64_t, kFlowStateCount> evicted{};  ///< by the state they were in: index_of(FlowState)
+  uint64_t held_segments = 0;                       ///< that waited for what they answer
+  uint64_t held_limit_segments = 0;                 ///< that could not wait, for want of room
   uint64_t active_flows = 0;                        ///< gauge; closed ones that are still kept included
   uint64_t active_dissectors = 0;                   ///< gauge
   uint64_t flow_memory_bytes = 0;                   ///< gauge: records and index
@@ -162,6 +164,16 @@ class FlowTable {
   void on_first_payload(uint32_t index, const Packet& packet, unsigned side);
   void on_ignored(uint32_t index, const Packet& packet, unsigned side);
   void on_dissected(uint32_t index, const Packet& packet, unsigned side);
+  void take_packet(uint32_t index, const Packet& packet, unsigned side);
+  void tell_unseen(const Flow& flow, FlowBody& body, unsigned side);
+
+  // The order between the directions: flow_table_order.cc
+  static constexpr size_t kMaxHeld = 32;  ///< segments of a flow that wait for what they answer
+  FlowBody* body_of(uint32_t index) const;
+  bool hold(FlowBody& body, const Packet& packet, unsigned side);
+  void release_held(uint32_t index, int64_t now_ns);
+  void take_held(Flow& flow, FlowBody& body);
+  void forget_held(FlowBody& body);
   void on_reset(uint32_t index);
   bool covers_first_byte(const Flow& flow, const Packet& packet, unsigned side) const;
   void look_again(uint32_t index, const Packet& packet, unsigned side);

@@ -32,7 +32,7 @@ void FlowTable::on_reset(uint32_t index) {
   rehang(index);
 }
 
-void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side) {
+void FlowTable::take_packet(uint32_t index, const Packet& packet, unsigned side) {
   Flow& flow = slab_[index];
   FlowBody& body = *bodies_[flow.body];
   body.last_ns = packet.time_ns;
@@ -65,16 +65,20 @@ void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side
   }
   if (has_flag(packet, TcpFlag::kFin) || has_payload(packet)) take_segment(flow, body, packet, side, refusal);
   read_otherwise(flow, body);
-  if (!body.unseen_told && peer.unseen_bytes() > 1) {
-    body.unseen_told = true;
-    emit(flow, BytesUnseen{flow.direction_from(side ^ 1)});
-  }
+  tell_unseen(flow, body, side ^ 1);
+  if (!has_payload(packet)) tell_unseen(flow, body, side);  // it stands beyond what was seen of it
   if (!is_wanted(body)) {
     ignore(index);
     on_ignored(index, packet, side);
   } else if (stream.ended() && peer.ended()) {
     close(index, EndReason::kFin);
   }
+}
+
+void FlowTable::tell_unseen(const Flow& flow, FlowBody& body, unsigned side) {
+  if (body.unseen_told || body.streams[side].unseen_bytes() <= 1) return;
+  body.unseen_told = true;
+  emit(flow, BytesUnseen{flow.direction_from(side)});
 }
 
 /// Offers a segment to its stream, or keeps it beside.

@@ -61,6 +61,7 @@ TcpReceiver FlowTable::receiver_from(const Flow& flow, unsigned side) {
 
 void FlowTable::free_body(Flow& flow) {
   if (flow.body == kNoBody) return;
+  forget_held(*bodies_[flow.body]);
   bodies_[flow.body].reset();
   free_bodies_.push_back(flow.body);
   flow.body = kNoBody;

@@ -101,7 +101,10 @@ TEST(EvasionManifest, ListsEveryCaptureOfTheFolderAndNoOther) {
   Counted want, got;
   for (const Case& c : cases()) ++want[c.file];
   for (const auto& entry : fs::directory_iterator(capture_path("evasion"))) {
-    if (entry.path().extension() == ".pcap") ++got[entry.path().filename().string()];
+    const std::string name = entry.path().filename().string();
+    // Fragments and extension headers stand in the manifest of all captures.
+    if (entry.path().extension() == ".pcap" && !name.starts_with("ip4-") && !name.starts_with("ip6-"))
+      ++got[entry.path().filename().string()];
   }
   EXPECT_EQ(difference(want, got), "") << "missing: listed and not there; extra: there and not listed";
 }

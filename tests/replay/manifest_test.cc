@@ -32,7 +32,10 @@ TEST(Manifest, ListsEveryCaptureOfTheFolderAndNoOther) {
   for (const Capture& capture : manifest()) ++want[capture.file];
   const fs::path folder = source_path("pcaps");
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().parent_path().filename() == "evasion") continue;  // has a manifest and a test of its own
+    // Odd TCP has a manifest and a test of its own.
+    const std::string name = entry.path().filename().string();
+    const bool is_odd_ip = name.starts_with("ip4-") || name.starts_with("ip6-");
+    if (entry.path().parent_path().filename() == "evasion" && !is_odd_ip) continue;
     if (entry.is_regular_file() && is_capture(entry.path())) ++got[fs::relative(entry.path(), folder).string()];
   }
   EXPECT_EQ(difference(want, got), "") << "missing: listed and not there; extra: there and not listed";

@@ -169,7 +169,7 @@ inline void cut_segments(std::vector<PcapRecord>& records, Random& random, size_
 
 /// Every datagram in fragments, these in any order.
 inline void fragment(std::vector<PcapRecord>& records, Random& random, bool reversed) {
-  uint32_t id = 1;
+  auto id = static_cast<uint32_t>(records.empty() ? 0 : records[0].fraction);  // others in the same run have others
   split_each(records, [&](const TcpFrame& frame) {
     std::vector<std::string> parts = frame.fragments(id++, random);
     if (reversed) {
@@ -181,20 +181,29 @@ inline void fragment(std::vector<PcapRecord>& records, Random& random, bool reve
   });
 }
 
-/// Any order within windows of `width` packets; the times stay in order. The first `keep` packets stay.
+/// Any order within windows of up to `width` packets that came within 20 ms; the times stay in order. The first `keep`
+/// packets stay, and so do SYN and SYN-ACK (and what is no plain TCP): whatever a tap does to packets, those are a round trip ahead.
 inline void shuffle_within(std::vector<PcapRecord>& records, Random& random, size_t width, size_t keep) {
-  for (size_t at = keep; at < records.size(); at += width) {
-    const size_t end = std::min(at + width, records.size());
+  const auto time_ms = [](const PcapRecord& r) { return uint64_t{r.seconds} * 1000 + r.fraction / 1000; };
+  const auto stays = [](const PcapRecord& r) {
+    const auto frame = TcpFrame::parse(r.bytes);
+    return !frame || frame->is_syn();
+  };
+  for (size_t at = keep; at < records.size();) {
+    size_t end = at + 1;
+    while (end < records.size() && end < at + width && !stays(records[at]) && !stays(records[end]) &&
+           time_ms(records[end]) <= time_ms(records[at]) + 20) {
+      ++end;
+    }
     std::vector<PcapRecord> window(records.begin() + static_cast<std::ptrdiff_t>(at),
                                    records.begin() + static_cast<std::ptrdiff_t>(end));
     std::shuffle(window.begin(), window.end(), random);
-    for (size_t i = at; i < end; ++i)
-      records[i] = [&] {
-        PcapRecord moved = window[i - at];
-        moved.seconds = records[i].seconds;
-        moved.fraction = records[i].fraction;
-        return moved;
-      }();
+    for (size_t i = at; i < end; ++i) {
+      window[i - at].seconds = records[i].seconds;
+      window[i - at].fraction = records[i].fraction;
+    }
+    std::move(window.begin(), window.end(), records.begin() + static_cast<std::ptrdiff_t>(at));
+    at = end;
   }
 }
 

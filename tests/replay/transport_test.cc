@@ -15,6 +15,7 @@
 
 #include "tests/replay/captures.h"
 #include "tests/replay/pcap_records.h"
+#include "tests/replay/reshape.h"
 
 namespace pickletap::test {
 namespace {
@@ -44,7 +45,10 @@ void lose_range(Records& records, size_t first, size_t count) {
 }
 
 void swap_neighbours(Records& records) {
-  for (size_t i = 5; i + 1 < records.size(); i += 3) std::swap(records[i].bytes, records[i + 1].bytes);
+  for (size_t i = 5; i + 1 < records.size(); i += 3) {
+    std::swap(records[i].bytes, records[i + 1].bytes);
+    std::swap(records[i].original, records[i + 1].original);
+  }
 }
 
 void send_twice(Records& records) {
@@ -62,6 +66,15 @@ void send_again_later(Records& records) {
   }
 }
 
+/// Cut, fragmented, out of order and twice: the same bytes for the receiver.
+void reshape(Records& records, uint32_t seed) {
+  Random random(seed);
+  cut_segments(records, random, 200);
+  repeat_some(records, random, 5);
+  if (seed % 2 == 0) fragment(records, random, seed % 4 == 0);
+  shuffle_within(records, random, 2 + seed % 4, 3);
+}
+
 void leave(Records& /*records*/) {}
 
 const std::vector<Change>& changes() {
@@ -70,6 +83,30 @@ const std::vector<Change>& changes() {
       {"EachPacketTwice", true, send_twice},
       {"RetransmittedLater", true, send_again_later},
       {"NeighboursSwapped", true, swap_neighbours},
+      {"CutIntoSmallSegments", true,
+       [](Records& r) {
+         Random random(1);
+         cut_segments(r, random, 40);
+       }},
+      {"Fragmented", true,
+       [](Records& r) {
+         Random random(2);
+         fragment(r, random, false);
+       }},
+      {"FragmentedInReverse", true,
+       [](Records& r) {
+         Random random(3);
+         fragment(r, random, true);
+       }},
+      {"Shuffled", true,
+       [](Records& r) {
+         Random random(4);
+         shuffle_within(r, random, 4, 3);
+       }},
+      {"Reshaped1", true, [](Records& r) { reshape(r, 1); }},
+      {"Reshaped2", true, [](Records& r) { reshape(r, 2); }},
+      {"Reshaped3", true, [](Records& r) { reshape(r, 3); }},
+      {"Reshaped4", true, [](Records& r) { reshape(r, 4); }},
       {"WithoutTheSyn", true, [](Records& r) { lose_range(r, 0, 1); }},
       {"WithoutTheSynAck", true, [](Records& r) { lose_range(r, 1, 1); }},
       {"SnapLength40", false, [](Records& r) { cut(r, 40); }},
