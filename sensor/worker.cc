@@ -41,6 +41,7 @@ FlowTableConfig flow_table_config(const Config& config, unsigned workers, const 
   FlowTableConfig table;
   table.max_flows = std::max(config.limits.flows / workers, 1U);
   table.max_dissected = std::max(table.max_dissected / workers, 1U);
+  table.max_unanswered = std::max(table.max_flows / 16, 1U);
   table.handshake_timeout_s = config.stream.handshake_timeout_s;
   table.ignored_timeout_s = config.stream.ignored_timeout_s;
   table.idle_timeout_s = config.stream.idle_timeout_s;

@@ -56,16 +56,50 @@ PythonMp::~PythonMp() {
   for (Stream& s : streams_) drop_machine(s);
 }
 
-// Most of what is not ours is told by five bytes: a length that no message of a prober has, and then a byte that
-// begins neither a pickle nor a challenge. "GET ", a TLS record and an SSH banner all read as lengths above 300 MB.
+/// Does it begin like a pickle that an unpickler would read on, or that fetches something by name before it breaks off?
+bool may_be_pickle(ByteSpan bytes) {
+  // What begins a number for strtol and int() (_pickle.c load_int, load_long).
+  const auto begins_number = [](uint8_t byte) { return byte <= ' ' || (byte >= '+' && byte <= '9'); };
+  OpReader reader;
+  for (Op op; !bytes.empty();) {
+    const auto code = static_cast<Opcode>(bytes[0]);
+    const bool is_number = code == Opcode::kInt || code == Opcode::kLong;
+    if (is_number && bytes.size() > 1 && !begins_number(bytes[1])) return false;
+    switch (reader.next(bytes, op)) {
+      case OpReader::Result::kOp: break;
+      case OpReader::Result::kNeedMore: return true;
+      default: return false;
+    }
+    switch (code) {
+      case Opcode::kStop:
+      case Opcode::kGlobal:
+      case Opcode::kStackGlobal:
+      case Opcode::kInst:
+      case Opcode::kExt1:
+      case Opcode::kExt2:
+      case Opcode::kExt4: return true;
+      default: break;
+    }
+  }
+  return true;
+}
+
+// Most of what is not ours is told by a few bytes: a length that no message of a prober has, and then what begins neither
+// a challenge nor a pickle that an unpickler would read on. "GET ", a TLS record and an SSH banner all read as lengths
+// above 300 MB. Negative lengths are empty messages (Python 3), so what follows them is looked at in the same way.
 Probe PythonMp::probe(ByteSpan first_bytes) {
-  ByteReader reader(first_bytes);
-  const auto length = static_cast<int32_t>(static_cast<uint32_t>(reader.big_endian(4)));
-  if (!reader.ok()) return Probe::kNeedMore;
-  if (length <= static_cast<int32_t>(kMaxProbeBytes)) return Probe::kNeedMore;  // and all negative ones
-  const auto first = static_cast<uint8_t>(reader.big_endian(1));
-  if (!reader.ok()) return Probe::kNeedMore;
-  return first == '#' || can_begin_pickle(first) ? Probe::kNeedMore : Probe::kNo;
+  for (size_t at = 0;;) {
+    ByteReader reader(first_bytes.subspan(at));
+    const auto length = static_cast<int32_t>(static_cast<uint32_t>(reader.big_endian(4)));
+    const uint64_t announced = length == -1 ? reader.big_endian(8) : static_cast<uint64_t>(std::max(length, 0));
+    if (!reader.ok()) return Probe::kNeedMore;
+    at += length == -1 ? 12 : 4;
+    if (announced == 0) continue;
+    if (announced <= kMaxProbeBytes) return Probe::kNeedMore;
+    const ByteSpan rest = first_bytes.subspan(at);
+    if (rest.empty() || rest[0] == '#') return Probe::kNeedMore;
+    return can_begin_pickle(rest[0]) && may_be_pickle(rest) ? Probe::kNeedMore : Probe::kNo;
+  }
 }
 
 void PythonMp::drop_machine(Stream& stream) {
@@ -74,7 +108,10 @@ void PythonMp::drop_machine(Stream& stream) {
 
 void PythonMp::reject() {
   state_ = Probe::kNo;
-  for (Stream& s : streams_) drop_machine(s);
+  for (Stream& s : streams_) {
+    drop_machine(s);
+    s.parked = std::vector<uint8_t>();
+  }
   held_ = std::vector<Observation>();
 }
 
@@ -94,7 +131,7 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
   }
   while (state_ != Probe::kNo) {
     switch (s.reader.next(bytes)) {
-      case FrameEvent::kNeedMore: return;
+      case FrameEvent::kNeedMore: return park(s);
       case FrameEvent::kBegin: begin_frame(from, sink); break;
       case FrameEvent::kBytes: body(from, s.reader.chunk()); break;
       case FrameEvent::kEnd: end_frame(from, sink); break;
@@ -110,7 +147,7 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
 void PythonMp::begin_frame(Direction from, ObservationSink& sink) {
   Stream& s = stream(from);
   s.frame = FrameSeen{s.frames++, s.reader.length(), s.reader.position(), FrameKind::kBytes, s.guessed};
-  s.places[s.place_count - 1].auth = auth_;  // the other side may have spoken since the last message ended
+  s.places.back().auth = auth_;  // the other side may have spoken since the last message ended
   s.alternating = s.alternating && (s.frame.length == 0) == (s.frame.index % 2 == 0);
   s.body_offset = 0;
   s.gap_in_frame = false;
@@ -131,12 +168,34 @@ void PythonMp::body(Direction from, ByteSpan bytes) {
     s.xml_so_far = bytes[i] == static_cast<uint8_t>(kXmlParams[s.body_offset + i]);
     xml_params_seen_ = s.xml_so_far && s.body_offset + i + 1 == kXmlParams.size();
   }
-  if (s.body_offset == 0 && can_begin_pickle(bytes[0])) {
+  const bool begins = s.body_offset == 0;
+  if (begins && can_begin_pickle(bytes[0])) {
     s.machine = context_.machines.acquire();
     s.machine->begin(s.frame.length, context_.every_frame ? nullptr : &told_);
   }
+  unpark(s);
   s.body_offset += bytes.size();
   if (s.machine) s.machine->feed(bytes);
+  if (begins && s.machine && s.body_offset < s.frame.length && bytes.size() <= kMaxParkedBytes) {
+    s.parked.assign(bytes.begin(), bytes.end());
+  }
+}
+
+/// A machine takes kilobytes, the first bytes of a message no more than they are: while a message waits for its second
+/// piece these are kept for it, and read once more.
+void PythonMp::park(Stream& stream) {
+  if (stream.parked.empty()) return;
+  drop_machine(stream);
+}
+
+void PythonMp::unpark(Stream& stream) {
+  if (stream.parked.empty()) return;
+  if (!stream.machine) {
+    stream.machine = context_.machines.acquire();
+    stream.machine->begin(stream.frame.length, context_.every_frame ? nullptr : &told_);
+    stream.machine->feed(stream.parked);
+  }
+  stream.parked = std::vector<uint8_t>();
 }
 
 /// In a flow that is known to be ours: is this message a pickle, be it a broken one?
@@ -301,6 +360,7 @@ void PythonMp::emit(Direction from, Fact fact, ObservationSink& sink) {
 
 void PythonMp::on_gap(Direction from, uint64_t bytes, ObservationSink& sink) {
   Stream& s = stream(from);
+  unpark(s);
   if (state_ == Probe::kNo) return;
   if (!auth_.done() && auth_.state() != AuthState::kUnknown) {
     auth_.lose_track();
@@ -323,6 +383,7 @@ void PythonMp::on_gap(Direction from, uint64_t bytes, ObservationSink& sink) {
 
 void PythonMp::on_end(Direction from, EndReason reason, ObservationSink& sink) {
   Stream& s = stream(from);
+  unpark(s);
   s.ended = true;
   if (state_ == Probe::kNo) return;
   if (s.machine && s.machine->called_by_name()) {

@@ -8,7 +8,8 @@
 // Where a direction may have been something else, it is read anew from the beginning of a message (python_mp_fork.cc):
 // kMaxPlaces of them are remembered, each with what was known there.
 //
-// Memory: a header, 256 bytes and kMaxPlaces places a direction, and a PickleMachine while a frame is being read.
+// Memory: a header, 256 bytes and kMaxPlaces places a direction, and a PickleMachine while a frame is being read, from
+// its second piece on.
 #pragma once
 
 #include <array>
@@ -51,6 +52,7 @@ class PythonMp final : public Dissector {
   static constexpr size_t kMaxHeldFacts = 32;
 
   static constexpr unsigned kMaxPlaces = 8;
+  static constexpr size_t kMaxParkedBytes = 256;
 
   /// The beginning of a message, and what was known there.
   struct Place {
@@ -63,7 +65,8 @@ class PythonMp final : public Dissector {
   struct Stream {
     FrameReader reader;
     std::unique_ptr<PickleMachine> machine;
-    std::vector<uint8_t> head;  // of a message that may be a handshake step
+    std::vector<uint8_t> parked;  // a message's first bytes, until its next ones come; the machine may be gone
+    std::vector<uint8_t> head;    // of a message that may be a handshake step
     FrameSeen frame;
     uint64_t frames = 0;
     unsigned strange_frames = 0;  // while undecided: messages that no unpickler would load, and their bytes
@@ -75,8 +78,7 @@ class PythonMp final : public Dissector {
     bool lost = false;     // a header was not captured: the next piece is tried as one
     bool guessed = false;  // found by such a try, and nothing has proved it yet
     bool ended = false;
-    unsigned place_count = 1;
-    std::array<Place, kMaxPlaces> places;  // the first is where forks begin
+    std::vector<Place> places = std::vector<Place>(1);  // the first is where forks begin; kMaxPlaces at most
   };
 
   Stream& stream(Direction d) { return streams_[index_of(d)]; }
@@ -93,6 +95,8 @@ class PythonMp final : public Dissector {
   void settle(Direction from, ObservationSink& sink);
   void emit(Direction from, Fact fact, ObservationSink& sink);
   void drop_machine(Stream& stream);
+  void park(Stream& stream);
+  void unpark(Stream& stream);
   void note_place(Stream& stream);
 
   const DissectorContext& context_;

@@ -9,20 +9,19 @@ namespace pickletap {
 /// The reader stands at the beginning of a message. With all places taken every other one is forgotten but the first,
 /// which only makes a fork begin earlier than it must.
 void PythonMp::note_place(Stream& stream) {
-  if (stream.place_count == kMaxPlaces) {
+  if (stream.places.size() == kMaxPlaces) {
     for (unsigned i = 1; i < kMaxPlaces / 2; ++i) stream.places[i] = stream.places[i * 2];
-    stream.place_count = kMaxPlaces / 2;
+    stream.places.resize(kMaxPlaces / 2);
   }
-  stream.places[stream.place_count++] = {stream.reader.position(), stream.frames, auth_};
+  stream.places.push_back({stream.reader.position(), stream.frames, auth_});
 }
 
 uint64_t PythonMp::checkpoint(Direction from, uint64_t until) {
   Stream& s = stream(from);
   unsigned last = 0;
-  while (last + 1 < s.place_count && s.places[last + 1].position <= until) ++last;
+  while (last + 1 < s.places.size() && s.places[last + 1].position <= until) ++last;
   if (last != 0) {
-    for (unsigned i = last; i < s.place_count; ++i) s.places[i - last] = s.places[i];
-    s.place_count -= last;
+    s.places.erase(s.places.begin(), s.places.begin() + last);
   }
   return s.places[0].position;
 }
@@ -48,7 +47,6 @@ std::unique_ptr<Dissector> PythonMp::fork(Direction from) const {
   o.lost = others.lost;
   o.guessed = others.guessed;
   o.ended = others.ended;
-  o.place_count = others.place_count;
   o.places = others.places;
   twin->auth_ = place.auth;
   twin->told_ = told_;

@@ -19,12 +19,13 @@
 namespace pickletap {
 
 enum class FlowState : uint8_t {
-  kOpening,    ///< no payload yet
-  kDissected,  ///< has a body; the dissector is undecided or sure
-  kIgnored,    ///< something else: packets are only counted
-  kClosed,     ///< over; kept for a while, so that late packets are not taken for a new flow
+  kOpening,     ///< no payload yet, and more than a SYN
+  kDissected,   ///< has a body; the dissector is undecided or sure
+  kIgnored,     ///< something else: packets are only counted
+  kClosed,      ///< over; kept for a while, so that late packets are not taken for a new flow
+  kUnanswered,  ///< SYNs of one side: of those only so many are kept
 };
-inline constexpr unsigned kFlowStateCount = 4;
+inline constexpr unsigned kFlowStateCount = 5;
 
 struct FlowFlag {
   static constexpr uint16_t kSyn = 0x01;  ///< a SYN or SYN-ACK was captured: not midstream

@@ -21,6 +21,7 @@ std::string_view to_text(FlowState state) {
     case FlowState::kDissected: return "dissected";
     case FlowState::kIgnored: return "ignored";
     case FlowState::kClosed: return "closed";
+    case FlowState::kUnanswered: return "unanswered";
   }
   return "unknown";
 }
@@ -36,6 +37,7 @@ FlowTable::FlowTable(const FlowTableConfig& config, Protocols protocols, EventSi
   histories_.budget_bytes = config.history_bytes;
   config_.max_flows = std::max(config_.max_flows, uint32_t{1});
   config_.max_dissected = std::max(config_.max_dissected, uint32_t{1});
+  config_.max_unanswered = std::max(config_.max_unanswered, uint32_t{1});
   for (unsigned i = 0; i < kFlowStateCount; ++i) {
     wheels_[i] = std::make_unique<TimerWheel>(slab_, static_cast<uint8_t>(i));
   }
@@ -64,6 +66,11 @@ void FlowTable::process(const Packet& packet) {
 }
 
 void FlowTable::process_by_state(uint32_t index, const Packet& packet, unsigned side) {
+  constexpr uint8_t kOpeners = TcpFlag::kSyn | TcpFlag::kAck | TcpFlag::kRst | TcpFlag::kFin;
+  if (slab_[index].state == FlowState::kUnanswered &&
+      ((packet.flags & kOpeners) != TcpFlag::kSyn || side != slab_[index].initiator())) {
+    answer(index);
+  }
   if (has_flag(packet, TcpFlag::kSyn) && !has_flag(packet, TcpFlag::kRst)) {
     // Payload of a SYN or SYN-ACK is discarded by the receiver. No listener takes a SYN with a FIN.
     if (has_flag(packet, TcpFlag::kFin)) return;
@@ -81,6 +88,7 @@ void FlowTable::process_by_state(uint32_t index, const Packet& packet, unsigned 
     case FlowState::kClosed:
       if (covers_first_byte(slab_[index], packet, side)) look_again(index, packet, side);
       return;
+    case FlowState::kUnanswered: return;  // was answered above
   }
 }
 
@@ -95,6 +103,15 @@ uint32_t FlowTable::create(const OrientedKey& oriented, const Packet& packet) {
   flow = Flow{};
   flow.key = oriented.key;
   begin(flow, packet, oriented.side);
+  constexpr uint8_t kOpeners = TcpFlag::kSyn | TcpFlag::kAck | TcpFlag::kRst | TcpFlag::kFin;
+  if ((packet.flags & kOpeners) == TcpFlag::kSyn) {
+    if (unanswered_ >= config_.max_unanswered) {
+      unsigned moves = kMaxMovesPerEviction;
+      evict_from(FlowState::kUnanswered, moves);
+    }
+    flow.state = FlowState::kUnanswered;
+    ++unanswered_;
+  }
   index_.insert(index);
   hang(index);
   ++counters_.flows;
@@ -131,6 +148,7 @@ void FlowTable::restart(uint32_t index, const Packet& packet, unsigned side) {
   --flow.packets[side];  // process() counted the packet for the old flow
   flow.bytes[side] -= packet.wire_bytes;
   end(flow, EndReason::kReset);
+  if (flow.state == FlowState::kUnanswered) --unanswered_;
   wheels_[flow.wheel]->remove(index);
   const FlowKey key = flow.key;
   flow = Flow{};
@@ -181,7 +199,15 @@ void FlowTable::end(Flow& flow, EndReason reason) {
   if (dissected || config_.flow_events_for_all) emit(flow, FlowEnded{reason, flow.last_ns, dissected});
 }
 
+/// More than a SYN was seen of it.
+void FlowTable::answer(uint32_t index) {
+  slab_[index].state = FlowState::kOpening;
+  --unanswered_;
+  rehang(index);
+}
+
 void FlowTable::remove(uint32_t index) {
+  if (slab_[index].state == FlowState::kUnanswered) --unanswered_;
   wheels_[slab_[index].wheel]->remove(index);
   index_.erase(index);
   slab_.release(index);
@@ -196,12 +222,12 @@ void FlowTable::on_syn(uint32_t index, const Packet& packet, unsigned side) {
   const bool same = flow.has_of(FlowFlag::kStartKnown, side) && flow.start_seq[side] == start;
   if (same && flow.has(FlowFlag::kSyn)) return;  // a copy, or the packet that began the flow
   const bool peer_seen = flow.packets[side ^ 1] != 0;
-  if (flow.state == FlowState::kOpening && flow.has(FlowFlag::kSyn) && !flow.has(FlowFlag::kSynAck)) {
+  const bool is_opening = flow.state == FlowState::kOpening || flow.state == FlowState::kUnanswered;
+  if (is_opening && flow.has(FlowFlag::kSyn) && !flow.has(FlowFlag::kSynAck)) {
     // Nobody answered yet: the SYN-ACK will say which one it means.
     flow.start_seq[side] = start;
     flow.set_of(FlowFlag::kStartKnown, side);
-  } else if (flow.state == FlowState::kClosed || !peer_seen ||
-             (flow.state == FlowState::kOpening && !flow.has(FlowFlag::kSyn))) {
+  } else if (flow.state == FlowState::kClosed || !peer_seen || (is_opening && !flow.has(FlowFlag::kSyn))) {
     restart(index, packet, side);
   } else {
     remember_syn(flow, packet, side);

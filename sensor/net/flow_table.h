@@ -41,6 +41,7 @@ namespace pickletap {
 
 struct FlowTableConfig {
   uint32_t max_flows = 1'000'000;
+  uint32_t max_unanswered = 62'500;   ///< flows of which only a SYN was seen: a flood of them costs no more than that
   uint32_t max_dissected = 250'000;   ///< flows with reassemblers and a Dissector
   uint32_t handshake_timeout_s = 60;  ///< no payload, not established
   uint32_t ignored_timeout_s = 120;
@@ -79,7 +80,7 @@ struct FlowTableCounters {
 };
 
 constexpr unsigned index_of(FlowState state) { return static_cast<unsigned>(state); }
-/// Label of `pickletap_flows_evicted_total{reason}`: "opening", "dissected", "ignored", "closed".
+/// Label of `pickletap_flows_evicted_total{reason}`: "opening", "dissected", "ignored", "closed", "unanswered".
 std::string_view to_text(FlowState state);
 
 class FlowTable {
@@ -153,6 +154,7 @@ class FlowTable {
   void close(uint32_t index, EndReason reason);
   void end(Flow& flow, EndReason reason);
   void remove(uint32_t index);
+  void answer(uint32_t index);
 
   // Packets, by the state of their flow.
   void process_by_state(uint32_t index, const Packet& packet, unsigned side);
@@ -218,6 +220,7 @@ class FlowTable {
   std::vector<uint32_t> free_bodies_;
   Observer observer_;
   FlowTableCounters counters_;
+  uint32_t unanswered_ = 0;
   int64_t second_start_ns_ = INT64_MIN;
   int64_t clock_s_ = 0;
   bool clock_runs_ = false;

@@ -57,6 +57,7 @@ int64_t FlowTable::due_s(const Flow& flow) const {
       // Established, when the initiator spoke again after the answer.
       if (flow.has(FlowFlag::kSynAck) && flow.packets[flow.initiator()] > 1) timeout_s = config_.idle_timeout_s;
       break;
+    case FlowState::kUnanswered: break;
     case FlowState::kDissected: timeout_s = config_.idle_timeout_s; break;
     case FlowState::kIgnored: timeout_s = config_.ignored_timeout_s; break;
     case FlowState::kClosed: timeout_s = config_.closed_timeout_s; break;
@@ -76,19 +77,21 @@ void FlowTable::rehang(uint32_t index) {
 
 void FlowTable::make_room() {
   unsigned moves = kMaxMovesPerEviction;
-  for (const FlowState state : {FlowState::kClosed, FlowState::kOpening, FlowState::kIgnored, FlowState::kDissected}) {
+  for (const FlowState state :
+       {FlowState::kClosed, FlowState::kUnanswered, FlowState::kOpening, FlowState::kIgnored, FlowState::kDissected}) {
     if (evict_from(state, moves)) return;
   }
 }
 
 /// Evicts the flow of a state that was silent for longest. Flows that were active since the wheel saw them, or are in
-/// another state by now, are moved first, `moves` of them at most.
+/// another state by now, are moved first, `moves` of them at most; and so are those known to be ours, which go last.
 bool FlowTable::evict_from(FlowState state, unsigned& moves) {
   TimerWheel& wheel = *wheels_[index_of(state)];
   for (uint32_t index = kNoFlow; (index = wheel.oldest(clock_s_)) != kNoFlow;) {
     Flow& flow = slab_[index];
     const bool misplaced = flow.state != state || TimerWheel::slot_of(due_s(flow)) != flow.slot;
-    if (misplaced && moves != 0) {
+    const bool is_ours = flow.body != kNoBody && bodies_[flow.body]->dissector->state() == Probe::kYes;
+    if ((misplaced || is_ours) && moves != 0) {
       --moves;
       rehang(index);
       continue;

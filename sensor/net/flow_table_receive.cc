@@ -43,6 +43,12 @@ void FlowTable::take_packet(uint32_t index, const Packet& packet, unsigned side)
   TcpReceiver& receiver = body.receivers[side];
   const TcpOptions options = read_tcp_options(packet.tcp_header);
   if (has_flag(packet, TcpFlag::kRst)) {
+    // Believed or not, it may come from one who has said more than the tap saw.
+    const int64_t ahead = stream.offset_of(packet.seq) - static_cast<int64_t>(stream.delivered_bytes());
+    if (!body.unseen_told && stream.started() && ahead > 1 && ahead < StreamReassembler::kResetWindow) {
+      body.unseen_told = true;
+      emit(flow, BytesUnseen{flow.direction_from(side)});
+    }
     if (!receiver.heeds_reset(packet, options, config_.checksums) || !stream.accepts_reset(packet.seq)) return;
     stream.note_position(packet.seq);
     on_reset(index);
