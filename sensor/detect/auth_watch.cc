@@ -176,8 +176,10 @@ void AuthWatch::on_welcome(const RecordHead& head, Digest digest, Findings& find
     return;
   }
   const auto handshake = handshakes_.find(head.flow.flow_id);
-  const bool told_of_flow = handshake != handshakes_.end() && handshake->second.downgrade_told;
-  if (strength == 0 || std::exchange(peer.told, true) || told_of_flow) return;
+  // It answered what it was asked for, or was told of already.
+  const bool excused = handshake != handshakes_.end() && (handshake->second.downgrade_told ||
+                                                          strength_of(handshake->second.halves[0].asked) <= strength);
+  if (strength == 0 || excused || std::exchange(peer.told, true)) return;
   add_finding(findings, kDowngrade, head, Direction::kToServer,
               to_text(head.client().address) + " proved its key by " + name_of(digest) +
                   "; it used a stronger digest on this listener before");
