@@ -54,11 +54,11 @@ struct Config {
     std::vector<std::string> listeners;  ///< expectations, config/networks.h
   } networks;
   struct {
-    std::vector<std::string> weak_keys;     ///< files of keys over the built-in list, config/weak_key_files.h
-    uint32_t weak_key_cpu_percent = 5;      ///< of one core, in the daemon; 0: no weak keys are looked for
-    bool show_keys = false;                 ///< alerts show a weak key in full
-    uint32_t bruteforce_failures = 10;      ///< of one source on one listener …
-    uint32_t bruteforce_window_s = 60;      ///< … within this time
+    std::vector<std::string> weak_keys;  ///< files of keys over the built-in list, config/weak_key_files.h
+    uint32_t weak_key_cpu_percent = 5;   ///< of one core, in the daemon; 0: no weak keys are looked for
+    bool show_keys = false;              ///< alerts show a weak key in full
+    uint32_t bruteforce_failures = 10;   ///< of one source on one listener …
+    uint32_t bruteforce_window_s = 60;   ///< … within this time
   } auth;
   struct Rule {
     bool enabled = true;

@@ -25,8 +25,9 @@ std::vector<ConfigKey> network_keys() {
        .high = kMaxExpectations,
        .complaint = expectation_complaint,
        .field = [](Config& c) -> Field { return &c.networks.listeners; },
-       .says = "What is expected of listeners, 'ADDRESS:PORT key digest=sha256 no-manager peers=NETWORK,…'; what departs "
-               "from it raises exposure.unexpected."},
+       .says =
+           "What is expected of listeners, 'ADDRESS:PORT key digest=sha256 no-manager peers=NETWORK,…'; what departs "
+           "from it raises exposure.unexpected."},
       {.name = "auth.weak_keys",
        .kind = KeyKind::kPaths,
        .high = kMaxKeyFiles,

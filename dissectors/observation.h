@@ -71,8 +71,8 @@ enum class HandshakeBreach : uint8_t {
 };
 struct HandshakeViolation {
   HandshakeBreach what = HandshakeBreach::kNoAnswer;
-  bool server_challenges = true;          ///< in the half in which the server is the challenger
-  Direction by = Direction::kToServer;    ///< which way the offending message went; it may have come before the challenge
+  bool server_challenges = true;        ///< in the half in which the server is the challenger
+  Direction by = Direction::kToServer;  ///< which way the offending message went; it may have come before the challenge
   uint64_t length = 0;
 };
 

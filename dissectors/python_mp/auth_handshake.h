@@ -88,7 +88,7 @@ class AuthHandshake {
   // Each side's first message, for one that came before the challenge it was read as an answer to.
   uint64_t first_length_[2] = {0, 0};
   bool first_answers_[2] = {false, false};  // it has the form of an answer
-  bool answered_ = false;        // the first challenge, in the form of an answer
+  bool answered_ = false;                   // the first challenge, in the form of an answer
   Verdict verdict_ = Verdict::kNone;
   bool second_begun_ = false;  // the answerer challenged in turn
   bool second_answered_ = false;

@@ -57,8 +57,8 @@ class PythonMp final : public Dissector {
     bool alternating = true;   // empty and full messages in turn, an empty one first
     bool gap_in_frame = false;
     bool began_with_pickle = false;  // the first message of this side is one
-    bool lost = false;     // a header was not captured: the next piece is tried as one
-    bool guessed = false;  // found by such a try, and nothing has proved it yet
+    bool lost = false;               // a header was not captured: the next piece is tried as one
+    bool guessed = false;            // found by such a try, and nothing has proved it yet
     bool ended = false;
   };
 

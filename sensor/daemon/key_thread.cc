@@ -116,8 +116,8 @@ void KeyThread::work(KeyJob&& job) {
     }
   }
   const bool whole = found || (going_on && (at >= keys->size() || !can));
-  KeyVerdict verdict = whole ? verdict_of(std::move(job), *keys, found ? at : keys->size(), tried)
-                             : given_up(std::move(job), tried);
+  KeyVerdict verdict =
+      whole ? verdict_of(std::move(job), *keys, found ? at : keys->size(), tried) : given_up(std::move(job), tried);
   while (!deliver_(verdict)) {
     std::unique_lock lock(mutex_);
     if (wake_.wait_for(lock, kDeliverAgain, [this] { return stopping_; })) return;

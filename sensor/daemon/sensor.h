@@ -75,7 +75,7 @@ class Sensor final : public StatusSource {
   std::vector<QueuedPlace> queued_outputs_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
   std::unique_ptr<DetectionThread> detection_;
-  std::unique_ptr<KeyThread> keys_;  // ends before detection_, which it delivers to
+  std::unique_ptr<KeyThread> keys_;                       // ends before detection_, which it delivers to
   std::vector<std::unique_ptr<CaptureThread>> captures_;  // all workers of the first interface, then the next's
   std::string why_no_seccomp_;
   int64_t start_time_ns_ = 0;

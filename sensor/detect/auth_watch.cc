@@ -177,8 +177,8 @@ void AuthWatch::on_welcome(const RecordHead& head, Digest digest, Findings& find
   }
   const auto handshake = handshakes_.find(head.flow.flow_id);
   // It answered what it was asked for, or was told of already.
-  const bool excused = handshake != handshakes_.end() && (handshake->second.downgrade_told ||
-                                                          strength_of(handshake->second.halves[0].asked) <= strength);
+  const bool excused = handshake != handshakes_.end() &&
+                       (handshake->second.downgrade_told || strength_of(handshake->second.halves[0].asked) <= strength);
   if (strength == 0 || excused || std::exchange(peer.told, true)) return;
   add_finding(findings, kDowngrade, head, Direction::kToServer,
               to_text(head.client().address) + " proved its key by " + name_of(digest) +

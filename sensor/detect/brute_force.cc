@@ -77,9 +77,10 @@ void BruteForce::on_failure(const RecordHead& head, Findings& findings) {
   if (!within || !due) return;
   const std::string client = to_text(head.client().address), server = text_of(head.server());
   const std::string failures = std::to_string(source.failures);
-  std::string text = source.told ? client + " goes on guessing the key of " + server + ": " + failures + " more failures"
-                                 : client + " guesses the key of " + server + ": " + std::to_string(threshold_) +
-                                       " failures within " + seconds_text(now - source.times.front());
+  std::string text = source.told
+                         ? client + " goes on guessing the key of " + server + ": " + failures + " more failures"
+                         : client + " guesses the key of " + server + ": " + std::to_string(threshold_) +
+                               " failures within " + seconds_text(now - source.times.front());
   add_finding(findings, kRule, head, Direction::kToServer, std::move(text));
   source.told = true;
   source.told_ns = now;

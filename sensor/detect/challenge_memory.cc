@@ -8,8 +8,8 @@ namespace pickletap {
 
 /// What the second flow did with the first one's challenge.
 std::string ChallengeMemory::sentence(const Seen& first, const Seen& again) {
-  const std::string was = "The challenge that " + text_of(first.challenger()) + " sent to " + text_of(first.answerer()) +
-                          " (flow " + std::to_string(first.flow_id) + ") ";
+  const std::string was = "The challenge that " + text_of(first.challenger()) + " sent to " +
+                          text_of(first.answerer()) + " (flow " + std::to_string(first.flow_id) + ") ";
   const std::string to = text_of(again.answerer());
   const bool passed_on = again.challenger().address == first.answerer().address;
   const bool back = again.answerer().address == first.challenger().address;
@@ -29,12 +29,12 @@ void ChallengeMemory::on_challenge(const RecordHead& head, bool by_server, std::
   if (!is_new) {
     const Seen& first = at->second;
     const bool same_tuple = first.client == now.client && first.server == now.server;
-    const bool twin = same_tuple && first.by_server == by_server &&
-                      now.time_ns - first.time_ns < kTwinNs && first.time_ns - now.time_ns < kTwinNs;
+    const bool twin = same_tuple && first.by_server == by_server && now.time_ns - first.time_ns < kTwinNs &&
+                      first.time_ns - now.time_ns < kTwinNs;
     if (twin) return;
-    Alert& alert = add_finding(findings, "auth.challenge-reuse", head,
-                               by_server ? Direction::kToClient : Direction::kToServer,
-                               now.time_ns < first.time_ns ? sentence(now, first) : sentence(first, now));
+    Alert& alert =
+        add_finding(findings, "auth.challenge-reuse", head, by_server ? Direction::kToClient : Direction::kToServer,
+                    now.time_ns < first.time_ns ? sentence(now, first) : sentence(first, now));
     alert.other_flow = OtherFlow{first.flow_id, first.client, first.server};
     return;
   }

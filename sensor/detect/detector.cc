@@ -103,8 +103,7 @@ void Detector::configure(const Config& config) {
 
 DetectorSnapshot Detector::snapshot() const {
   const WatchCounters watches{auth_watch_.brute_force().forgotten(), auth_watch_.challenges().forgotten(),
-                              auth_watch_.handshakes_untracked(), auth_watch_.peers_untracked(),
-                              weak_keys_.counters()};
+                              auth_watch_.handshakes_untracked(), auth_watch_.peers_untracked(), weak_keys_.counters()};
   return {counters_, rules_, listeners_.count_by_auth(), listeners_.dropped(), listeners_.gauges(), watches};
 }
 

@@ -35,8 +35,8 @@ struct DetectorCounters {
 
 /// What the watches could not keep, and what keys were tried.
 struct WatchCounters {
-  uint64_t sources_forgotten = 0;     ///< BruteForce
-  uint64_t challenges_forgotten = 0;  ///< ChallengeMemory
+  uint64_t sources_forgotten = 0;                          ///< BruteForce
+  uint64_t challenges_forgotten = 0;                       ///< ChallengeMemory
   uint64_t handshakes_untracked = 0, peers_untracked = 0;  ///< AuthWatch
   WeakKeyCounters weak_keys;
 };

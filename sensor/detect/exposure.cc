@@ -16,8 +16,7 @@ constexpr unsigned kNetworkBits4 = 24, kNetworkBits6 = 64;
 constexpr unsigned kNoKey = 1, kWeakDigest = 2, kManager = 4;
 
 Digest digest_named(const std::string& name) {
-  for (const Digest digest :
-       {Digest::kMd5, Digest::kSha256, Digest::kSha384, Digest::kSha3_256, Digest::kSha3_384}) {
+  for (const Digest digest : {Digest::kMd5, Digest::kSha256, Digest::kSha384, Digest::kSha3_256, Digest::kSha3_384}) {
     if (name == to_text(digest)) return digest;
   }
   return Digest::kNone;
@@ -82,9 +81,9 @@ void Exposure::depart(const RecordHead& head, Listener& listener, const Expectat
                       Direction by, const std::string& fact, Findings& findings) const {
   if ((listener.departures_told & what) != 0) return;
   listener.departures_told |= what;
-  add_finding(findings, "exposure.unexpected", head, by,
-              "The listener " + text_of(head.server()) + " " + fact + "; networks.listeners expects '" + expected.text +
-                  "'");
+  add_finding(
+      findings, "exposure.unexpected", head, by,
+      "The listener " + text_of(head.server()) + " " + fact + "; networks.listeners expects '" + expected.text + "'");
 }
 
 void Exposure::on_state(const RecordHead& head, Listeners& listeners, Findings& findings) const {

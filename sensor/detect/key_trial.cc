@@ -39,8 +39,7 @@ bool KeyTrial::begin(const Exchange& exchange) {
   size_ = static_cast<size_t>(EVP_MD_get_size(digest_));
   if (block_ > kMaxBlock || exchange.mac.size() != size_) return false;
   message_bytes_ = exchange.message.size();
-  std::copy(exchange.message.begin(), exchange.message.end(),
-            inner_.begin() + static_cast<std::ptrdiff_t>(block_));
+  std::copy(exchange.message.begin(), exchange.message.end(), inner_.begin() + static_cast<std::ptrdiff_t>(block_));
   std::copy(exchange.mac.begin(), exchange.mac.end(), mac_.begin());
   return true;
 }
@@ -49,8 +48,7 @@ bool KeyTrial::matches(std::string_view key) {
   std::array<uint8_t, EVP_MAX_MD_SIZE> sum{};
   const auto digest_of = [&](const uint8_t* bytes, size_t count, uint8_t* out) {
     return EVP_DigestInit_ex2(context_.get(), digest_, nullptr) == 1 &&
-           EVP_DigestUpdate(context_.get(), bytes, count) == 1 &&
-           EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1;
+           EVP_DigestUpdate(context_.get(), bytes, count) == 1 && EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1;
   };
   // A key longer than a block stands for its digest.
   if (key.size() > block_) {

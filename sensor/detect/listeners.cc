@@ -45,8 +45,7 @@ const Listener* Listeners::find(const RecordHead& head) const {
   return at == listeners_.end() ? nullptr : &at->second;
 }
 
-std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool first_of_flow,
-                                                bool untrusted) {
+std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool first_of_flow, bool untrusted) {
   Listener* listener = find_or_add(head);
   if (listener == nullptr) return std::nullopt;
   std::string_view change;

@@ -50,7 +50,8 @@ void Suppressor::configure(const Config& config, std::span<const RuleInfo> rules
 bool Suppressor::is_suppressed(const Alert& alert, const Rule& rule) const {
   const RecordHead& head = alert.head;
   return std::any_of(rule.cases.begin(), rule.cases.end(), [&](const SuppressedCase& one) {
-    if (one.either_end && !holds(*one.either_end, head.client()) && !holds(*one.either_end, head.server())) return false;
+    if (one.either_end && !holds(*one.either_end, head.client()) && !holds(*one.either_end, head.server()))
+      return false;
     if (one.source && !holds(*one.source, head.sender())) return false;
     const Endpoint& server = head.server();
     if (one.listener && !one.listener->matches(server.address.bytes, server.address.is_v6, server.port)) return false;

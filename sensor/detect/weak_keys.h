@@ -61,11 +61,11 @@ class InlineKeyChecker final : public KeyChecker {
 };
 
 struct WeakKeyCounters {
-  uint64_t tried = 0;       ///< keys
-  uint64_t weak = 0;        ///< exchanges with a listed key
-  uint64_t strong = 0;      ///< gone through without one
-  uint64_t dropped = 0;     ///< not gone through: too many waited
-  uint64_t untracked = 0;   ///< listeners beyond kMaxListeners
+  uint64_t tried = 0;      ///< keys
+  uint64_t weak = 0;       ///< exchanges with a listed key
+  uint64_t strong = 0;     ///< gone through without one
+  uint64_t dropped = 0;    ///< not gone through: too many waited
+  uint64_t untracked = 0;  ///< listeners beyond kMaxListeners
 };
 
 class WeakKeys {
@@ -90,7 +90,7 @@ class WeakKeys {
     uint64_t version = 0;  // of the list it was last tried against
     int64_t tried_ns = 0;
     bool waiting = false, tried = false, weak = false;
-    std::string key;           // when weak
+    std::string key;            // when weak
     uint64_t told_version = 0;  // for which `key` was told
   };
   static std::string entry_key(const RecordHead& head, Digest digest);

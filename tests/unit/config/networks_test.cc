@@ -15,12 +15,18 @@ TEST(Networks, ContainWhatTheirPrefixSays) {
     bool in;
   };
   const Row rows[] = {
-      {"10.0.0.0/8", "10.255.1.2", true},     {"10.0.0.0/8", "11.0.0.0", false},
-      {"172.16.0.0/12", "172.31.9.9", true},  {"172.16.0.0/12", "172.32.0.0", false},
-      {"192.0.2.7", "192.0.2.7", true},       {"192.0.2.7", "192.0.2.6", false},
-      {"0.0.0.0/0", "203.0.113.9", true},     {"fc00::/7", "fdff::1", true},
-      {"fc00::/7", "fe00::1", false},         {"fe80::/10", "febf::1", true},
-      {"::1", "::1", true},                   {"0.0.0.0/0", "::1", false},
+      {"10.0.0.0/8", "10.255.1.2", true},
+      {"10.0.0.0/8", "11.0.0.0", false},
+      {"172.16.0.0/12", "172.31.9.9", true},
+      {"172.16.0.0/12", "172.32.0.0", false},
+      {"192.0.2.7", "192.0.2.7", true},
+      {"192.0.2.7", "192.0.2.6", false},
+      {"0.0.0.0/0", "203.0.113.9", true},
+      {"fc00::/7", "fdff::1", true},
+      {"fc00::/7", "fe00::1", false},
+      {"fe80::/10", "febf::1", true},
+      {"::1", "::1", true},
+      {"0.0.0.0/0", "::1", false},
       {"::/0", "10.0.0.1", false},
   };
   for (const Row& row : rows) {
@@ -32,8 +38,8 @@ TEST(Networks, ContainWhatTheirPrefixSays) {
 }
 
 TEST(Networks, RefuseWhatIsNone) {
-  for (const char* text : {"", "10.0.0.0/33", "10.0.0.1/8", "10.0.0/8", "fd00::/129", "host", "10.0.0.0/", "10.0.0.0/-1",
-                           "::1/64", "10.0.0.0/8 "}) {
+  for (const char* text : {"", "10.0.0.0/33", "10.0.0.1/8", "10.0.0/8", "fd00::/129", "host", "10.0.0.0/",
+                           "10.0.0.0/-1", "::1/64", "10.0.0.0/8 "}) {
     EXPECT_FALSE(parse_network(text)) << text;
     EXPECT_NE(network_complaint(text), "") << text;
   }
@@ -72,9 +78,15 @@ TEST(Networks, MatchesStars) {
     std::string pattern, text;
     bool matches;
   };
-  const Row rows[] = {{"shapes.*", "shapes.Circle", true}, {"shapes.*", "shape.Circle", false}, {"*", "", true},
-                      {"a*b*c", "axxbxxbc", true},         {"a*b*c", "axxbxx", false},          {"abc", "abc", true},
-                      {"abc", "abcd", false},              {"*.Circle", "a.b.Circle", true},    {"", "a", false}};
+  const Row rows[] = {{"shapes.*", "shapes.Circle", true},
+                      {"shapes.*", "shape.Circle", false},
+                      {"*", "", true},
+                      {"a*b*c", "axxbxxbc", true},
+                      {"a*b*c", "axxbxx", false},
+                      {"abc", "abc", true},
+                      {"abc", "abcd", false},
+                      {"*.Circle", "a.b.Circle", true},
+                      {"", "a", false}};
   for (const Row& row : rows) EXPECT_EQ(matches_wildcard(row.pattern, row.text), row.matches) << row.pattern;
 }
 

@@ -70,7 +70,8 @@ class Flow {
     static const std::map<std::string, Digest> digests = {{"", Digest::kMd5}, {"{sha256}", Digest::kSha256}};
     const auto at = digests.find(prefix);
     const std::string random(prefix.empty() ? 20 : 40, fill);
-    step(HandshakeStepKind::kChallenge, by_server, prefix + random, at == digests.end() ? Digest::kUnknown : at->second);
+    step(HandshakeStepKind::kChallenge, by_server, prefix + random,
+         at == digests.end() ? Digest::kUnknown : at->second);
   }
   void answer(Digest digest, bool to_server = true) {
     const std::string prefix = digest == Digest::kMd5 ? "" : "{" + std::string(to_text(digest)) + "}";
@@ -191,7 +192,8 @@ TEST_F(AuthWatchTest, SaysTheSameWhicheverWorkerWasFirst) {
 }
 
 TEST_F(AuthWatchTest, AConnectionSeenTwiceIsNoReuse) {
-  Flow first(detector(), 1, 1, 2, 0), other_tap(detector(), 1, 1, 2, kSecond / 100), later(detector(), 1, 1, 2, 2 * kSecond);
+  Flow first(detector(), 1, 1, 2, 0), other_tap(detector(), 1, 1, 2, kSecond / 100),
+      later(detector(), 1, 1, 2, 2 * kSecond);
   first.challenge("{sha256}", 'c');
   other_tap.challenge("{sha256}", 'c');
   EXPECT_THAT(written_.rules(), IsEmpty());

@@ -95,7 +95,8 @@ TEST_F(SuppressorTest, RaisesAtTheThreshold) {
     uint8_t client;
     bool admitted;
   };
-  const Row rows[] = {{0, 1, false}, {1, 1, false}, {2, 2, false}, {9, 1, true}, {30, 1, false}, {39, 1, false}, {40, 1, true}};
+  const Row rows[] = {{0, 1, false},  {1, 1, false},  {2, 2, false}, {9, 1, true},
+                      {30, 1, false}, {39, 1, false}, {40, 1, true}};
   for (const Row& row : rows) {
     EXPECT_EQ(admit(alert(row.second * kSecond, "bad", row.client)), row.admitted) << row.second;
   }
