@@ -23,10 +23,10 @@ void BruteForce::configure(const Config& config) {
   threshold_ = config.auth.bruteforce_failures;
   window_ns_ = int64_t{config.auth.bruteforce_window_s} * kNsPerSecond;
   for (Source& source : sources_) {
-    while (source.times.size() > threshold_) {
-      source.times.pop_front();
-      --times_;
-    }
+    if (source.times.size() <= threshold_) continue;
+    const size_t more = source.times.size() - threshold_;
+    source.times.erase(source.times.begin(), source.times.begin() + static_cast<std::ptrdiff_t>(more));
+    times_ -= more;
   }
 }
 
@@ -67,7 +67,7 @@ void BruteForce::on_failure(const RecordHead& head, Findings& findings) {
   source.times.push_back(now);
   ++times_;
   if (source.times.size() > threshold_) {
-    source.times.pop_front();
+    source.times.erase(source.times.begin());
     --times_;
   }
   while (times_ > kMaxTimes && sources_.size() > 1) drop_oldest();

@@ -7,10 +7,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "config/config.h"
 #include "sensor/detect/finding.h"
@@ -19,7 +19,7 @@ namespace pickletap {
 
 class BruteForce {
  public:
-  static constexpr size_t kMaxSources = 65536;
+  static constexpr size_t kMaxSources = 32768;
   static constexpr size_t kMaxTimes = size_t{1} << 20;
 
   void configure(const Config& config);
@@ -33,8 +33,8 @@ class BruteForce {
  private:
   struct Source {
     std::string key;
-    std::deque<int64_t> times;  // of the latest failures, as many as the threshold
-    uint64_t failures = 0;      // since told_ns, or since the first
+    std::vector<int64_t> times;  // of the latest failures, as many as the threshold
+    uint64_t failures = 0;       // since told_ns, or since the first
     int64_t first_ns = 0, told_ns = 0;
     bool told = false;
   };

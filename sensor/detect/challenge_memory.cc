@@ -24,7 +24,7 @@ std::string ChallengeMemory::sentence(const Seen& first, const Seen& again) {
 void ChallengeMemory::on_challenge(const RecordHead& head, bool by_server, std::span<const uint8_t> random,
                                    Findings& findings) {
   const Seen now{head.flow.flow_id, head.client(), head.server(), head.time_ns, by_server};
-  const KeyedHash::Value hash = hash_(random);
+  const HmacHash::Value hash = hash_(random);
   const auto [at, is_new] = seen_.emplace(hash, now);
   if (!is_new) {
     const Seen& first = at->second;

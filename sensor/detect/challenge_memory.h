@@ -2,7 +2,7 @@
 // challenge of CPython is 20 or 40 bytes of os.urandom (Lib/multiprocessing/connection.py `deliver_challenge`), so none
 // comes twice by chance. Workers do not matter: the one detection thread sees all flows. Detection thread only.
 //
-// Kept are a hash (keyed_hash.h) and the flow. Bounded: kMaxChallenges; the oldest makes room and is counted.
+// Kept are a hash (hmac_hash.h) and the flow. Bounded: kMaxChallenges; the oldest makes room and is counted.
 // What looks the same and is none of it: one connection that the tap sees twice (same addresses and ports at nearly the
 // same time), which is passed over; and a port forward or TCP proxy between two taps, which is a relay to us as well.
 #pragma once
@@ -14,7 +14,7 @@
 #include <unordered_map>
 
 #include "sensor/detect/finding.h"
-#include "sensor/detect/keyed_hash.h"
+#include "sensor/detect/hmac_hash.h"
 
 namespace pickletap {
 
@@ -40,9 +40,9 @@ class ChallengeMemory {
   };
   static std::string sentence(const Seen& first, const Seen& again);
 
-  KeyedHash hash_;
-  std::unordered_map<KeyedHash::Value, Seen, KeyedHash::OfValue> seen_;
-  std::deque<KeyedHash::Value> order_;  // of arrival
+  HmacHash hash_;
+  std::unordered_map<HmacHash::Value, Seen, HmacHash::OfValue> seen_;
+  std::deque<HmacHash::Value> order_;  // of arrival
   uint64_t forgotten_ = 0;
 };
 

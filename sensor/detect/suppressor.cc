@@ -74,7 +74,7 @@ bool Suppressor::reaches_threshold(const Alert& alert, const Rule& rule, const s
   counted_.splice(counted_.begin(), counted_, at->second);
   auto& times = at->second->times;
   times.push_back(now);
-  if (times.size() > rule.threshold_count) times.pop_front();
+  if (times.size() > rule.threshold_count) times.erase(times.begin());
   return times.size() == rule.threshold_count && now - times.front() <= rule.threshold_window_ns;
 }
 
@@ -89,7 +89,7 @@ bool Suppressor::admit(const Alert& alert, size_t rule, const Close& close) {
   if (!reaches_threshold(alert, rules_[rule], key)) return false;
   if (collapse_window_ns_ == 0) return true;
   key += alert.signature;
-  const KeyedHash::Value hash = hash_({reinterpret_cast<const uint8_t*>(key.data()), key.size()});
+  const HmacHash::Value hash = hash_({reinterpret_cast<const uint8_t*>(key.data()), key.size()});
   if (const auto at = kind_places_.find(hash); at != kind_places_.end()) {
     Kind& kind = *at->second;
     if (kind.written < collapse_after_) {

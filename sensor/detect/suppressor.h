@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
 #include <span>
@@ -20,7 +19,7 @@
 
 #include "config/config.h"
 #include "config/networks.h"
-#include "sensor/detect/keyed_hash.h"
+#include "sensor/detect/hmac_hash.h"
 #include "sensor/record.h"
 
 namespace pickletap {
@@ -48,7 +47,7 @@ class Suppressor {
     int64_t threshold_window_ns = 0;
   };
   struct Kind {
-    KeyedHash::Value key{};
+    HmacHash::Value key{};
     size_t rule = 0;
     int64_t begin_ns = 0;
     uint64_t written = 0, repeated = 0;
@@ -59,7 +58,7 @@ class Suppressor {
   using Kinds = std::list<Kind>;  // by begin_ns
   struct Counted {
     std::string key;
-    std::deque<int64_t> times;
+    std::vector<int64_t> times;
   };
   using CountedList = std::list<Counted>;  // used last stands first
 
@@ -72,8 +71,8 @@ class Suppressor {
   uint32_t collapse_after_ = 5;
   int64_t collapse_window_ns_ = 0;
   Kinds kinds_;
-  KeyedHash hash_;
-  std::unordered_map<KeyedHash::Value, Kinds::iterator, KeyedHash::OfValue> kind_places_;
+  HmacHash hash_;
+  std::unordered_map<HmacHash::Value, Kinds::iterator, HmacHash::OfValue> kind_places_;
   CountedList counted_;
   std::unordered_map<std::string, CountedList::iterator> counted_places_;
 };

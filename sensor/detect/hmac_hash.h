@@ -14,7 +14,7 @@
 
 namespace pickletap {
 
-class KeyedHash {
+class HmacHash {
  public:
   using Value = std::array<uint8_t, 16>;
   /// For std::unordered_map: the value is evenly spread already.
@@ -26,7 +26,7 @@ class KeyedHash {
     }
   };
 
-  KeyedHash() {
+  HmacHash() {
     std::random_device entropy;
     for (uint8_t& byte : key_) byte = static_cast<uint8_t>(entropy());
   }
