@@ -35,6 +35,12 @@ std::span<const uint8_t> random_part(std::span<const uint8_t> message, bool& nam
   return message;
 }
 
+/// All that both sides said is here. Where a message is missing, the next one stands in its place and looks wrong. (One
+/// byte is a FIN's.)
+bool is_whole(const RecordHead& head) {
+  return !head.flow.midstream && head.flow.unseen_bytes[0] <= 1 && head.flow.unseen_bytes[1] <= 1;
+}
+
 std::string name_of(Digest digest) { return "HMAC with " + std::string(to_text(digest)); }
 
 }  // namespace
@@ -191,6 +197,7 @@ void AuthWatch::count_failure(const RecordHead& head, Handshake* handshake, Find
 }
 
 void AuthWatch::on_violation(const RecordHead& head, const HandshakeViolation& violation, Findings& findings) {
+  if (!is_whole(head)) return;
   const Direction by = head.server_is_initiator ? opposite(violation.by) : violation.by;
   const std::string who = "The " + std::string(side(by));
   const std::string bytes = std::to_string(violation.length) + (violation.length == 1 ? " byte" : " bytes");
@@ -214,6 +221,7 @@ void AuthWatch::on_violation(const RecordHead& head, const HandshakeViolation& v
 }
 
 void AuthWatch::on_one_way(const RecordHead& head, Findings& findings) {
+  if (!is_whole(head)) return;
   const bool by_server = head.from == Direction::kToClient;
   add_finding(findings, "auth.one-way", head, head.from,
               "The " + std::string(side(by_server)) + " sent data after the client alone had proved its key");

@@ -33,6 +33,7 @@ class AuthWatch {
   bool on_step(const RecordHead& head, const HandshakeStep& step, Listener* listener, Findings& findings);
   /// Of the step on_step() was true for, until the next call.
   const Exchange& exchange() const { return exchange_; }
+  // The next two say nothing of a flow that packets are missing of.
   void on_violation(const RecordHead& head, const HandshakeViolation& violation, Findings& findings);
   /// Data flowed on a flow that only one side had proved its key on.
   static void on_one_way(const RecordHead& head, Findings& findings);

@@ -93,7 +93,7 @@ TEST_F(Keys, ThresholdsAndCasesQuietenARule) {
   EXPECT_EQ(failed({all, "rules.auth.failed.suppress=listener=10.99.0.1:*"}), 0U);
   EXPECT_EQ(alerts("bruteforce-312.pcap", {"auth.bruteforce.failures=13"}, "auth.bruteforce").size(), 0U);
   const auto unknown = [&](const std::string& callable) {
-    return alerts("user-class-by-name.pcap", {"rules.pickle.unknown-call.suppress=callable=" + callable},
+    return alerts("user-main-point.pcap", {"rules.pickle.unknown-call.suppress=callable=" + callable},
                   "pickle.unknown-call")
         .size();
   };

@@ -55,6 +55,10 @@ class Flow {
     event_.flow.initiator.address = address(5, 203);
     return *this;
   }
+  void with_a_hole(bool midstream) {
+    event_.flow.midstream = midstream;
+    if (!midstream) event_.flow.unseen_bytes[index_of(Direction::kToServer)] = 35;
+  }
   void step(HandshakeStepKind kind, bool server_challenges, const std::string& bytes, Digest digest,
             AuthState state = AuthState::kPending) {
     HandshakeStep step;
@@ -300,6 +304,16 @@ TEST_F(AuthWatchTest, TellsDataOnAOneWayFlowOnce) {
   Flow flow(detector(), 1, 1, 2);
   for (int i = 0; i < 3; ++i) flow.tell(Direction::kToServer, AuthChanged{}, AuthState::kOneWay, Digest::kSha256);
   EXPECT_THAT(written_.rules(), ElementsAre("auth.one-way"));
+}
+
+TEST_F(AuthWatchTest, WhatTheTapMissedIsNobodysBreach) {
+  for (const bool midstream : {true, false}) {
+    Flow flow(detector(), midstream ? 1 : 2, 1, 2);
+    flow.with_a_hole(midstream);
+    flow.tell(Direction::kToServer, HandshakeViolation{}, AuthState::kPending);
+    flow.tell(Direction::kToServer, AuthChanged{}, AuthState::kOneWay, Digest::kSha256);
+  }
+  EXPECT_THAT(written_.rules(), IsEmpty());
 }
 
 // ---- Weak keys

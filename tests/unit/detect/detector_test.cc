@@ -103,6 +103,7 @@ HandshakeStep step(HandshakeStepKind kind, Digest digest = Digest::kSha256) {
 
 class DetectorTest : public ::testing::Test {
  protected:
+  DetectorTest() { config_.networks.trusted.emplace_back("0.0.0.0"); }  // where no address is said
   Written written_;
   Config config_;
 };
