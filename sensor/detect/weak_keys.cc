@@ -110,7 +110,7 @@ void WeakKeys::on_verdict(const KeyVerdict& verdict, Listeners& listeners, std::
   entry.tried_ns = verdict.head.time_ns;
   entry.weak = verdict.found;
   entry.key = verdict.key;
-  if (auto record = listeners.note_weak_key(verdict.head, verdict.found)) records.push_back(std::move(*record));
+  if (auto record = listeners.note_weak_key(verdict.head, verdict.found)) records.push_back(*record);
   if (!verdict.found || told) return;
   entry.told_version = verdict.version;
   RecordHead head = verdict.head;
