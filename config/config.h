@@ -49,11 +49,30 @@ struct Config {
   struct {
     std::vector<std::string> dangerous_files, safe_files;  ///< over the built-in lists
   } policy;
+  struct {
+    std::vector<std::string> trusted{"127.0.0.0/8",    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+                                     "169.254.0.0/16", "::1",        "fc00::/7",      "fe80::/10"};
+    std::vector<std::string> listeners;  ///< expectations, config/networks.h
+  } networks;
+  struct {
+    std::vector<std::string> weak_keys;  ///< files of keys over the built-in list, config/weak_key_files.h
+    uint32_t weak_key_cpu_percent = 5;   ///< of one core, in the daemon; 0: no weak keys are looked for
+    bool show_keys = false;              ///< alerts show a weak key in full
+    uint32_t bruteforce_failures = 10;   ///< of one source on one listener …
+    uint32_t bruteforce_window_s = 60;   ///< … within this time
+  } auth;
   struct Rule {
     bool enabled = true;
-    int severity = 0;  ///< 0: as in the catalogue
+    int severity = 0;                   ///< 0: as in the catalogue
+    uint32_t threshold_count = 1;       ///< raised when it happened so often …
+    uint32_t threshold_window_s = 60;   ///< … within this time, for one listener and source
+    std::vector<std::string> suppress;  ///< cases, config/networks.h
   };
   std::map<std::string, Rule> rules;  ///< by rule name
+  struct {
+    uint32_t collapse_after = 5;      ///< alerts alike that are written one by one, each window; more are counted
+    uint32_t collapse_window_s = 60;  ///< 0: none are collapsed
+  } alerts;
   struct Eve {
     std::string file = "/var/log/pickletap/eve.json";  ///< of `run` only; empty: none
     EventTypes types;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/detection_keys.h"
 #include "config/text_checks.h"
 
 namespace pickletap {
@@ -319,19 +320,6 @@ std::vector<ConfigKey> serving_keys() {
   };
 }
 
-void add_rule(std::vector<ConfigKey>& keys, const std::string& rule) {
-  keys.push_back({.name = "rules." + rule + ".enabled",
-                  .kind = KeyKind::kBoolean,
-                  .field = [rule](Config& c) -> Field { return &c.rules[rule].enabled; },
-                  .says = "Whether the rule raises alerts.",
-                  .path = {"rules", rule, "enabled"}});
-  keys.push_back({.name = "rules." + rule + ".severity",
-                  .kind = KeyKind::kSeverity,
-                  .field = [rule](Config& c) -> Field { return &c.rules[rule].severity; },
-                  .says = "high, medium or low; default: as `pickletap rules` lists it.",
-                  .path = {"rules", rule, "severity"}});
-}
-
 std::vector<std::string> parts_of(std::string_view name) {
   std::vector<std::string> parts;
   for (size_t dot = 0; dot != std::string_view::npos;) {
@@ -346,7 +334,9 @@ std::vector<std::string> parts_of(std::string_view name) {
 
 std::vector<ConfigKey> config_keys(std::span<const std::string_view> rule_names) {
   std::vector<ConfigKey> keys = sensing_keys();
-  for (const std::string_view rule : rule_names) add_rule(keys, std::string(rule));
+  for (ConfigKey& key : network_keys()) keys.push_back(std::move(key));
+  for (const std::string_view rule : rule_names) add_rule_keys(keys, std::string(rule));
+  for (ConfigKey& key : alert_keys()) keys.push_back(std::move(key));
   for (ConfigKey& key : serving_keys()) keys.push_back(std::move(key));
   for (ConfigKey& key : keys) {
     if (key.path.empty()) key.path = parts_of(key.name);

@@ -1,6 +1,9 @@
 # cmake -DOUTPUT=FILE.cc -DINPUTS=a.yaml,b.yaml -P embed.cmake
-# Writes the texts as char arrays behind embedded_policy.h.
+# Writes the texts as char arrays behind embedded_policy.h, as FUNCTION (embedded_policy_files when not given).
 include(${CMAKE_CURRENT_LIST_DIR}/../deploy/cmake/char_array.cmake)
+if(NOT FUNCTION)
+  set(FUNCTION embedded_policy_files)
+endif()
 string(REPLACE "," ";" inputs "${INPUTS}")
 set(arrays "")
 set(rows "")
@@ -24,7 +27,7 @@ ${rows}};
 
 }  // namespace
 
-std::span<const EmbeddedFile> embedded_policy_files() { return kFiles; }
+std::span<const EmbeddedFile> ${FUNCTION}() { return kFiles; }
 
 }  // namespace pickletap
 ")

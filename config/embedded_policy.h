@@ -14,5 +14,7 @@ struct EmbeddedFile {
 
 /// In the order stdlib.yaml, safe.yaml, conditional.yaml, dangerous.yaml.
 std::span<const EmbeddedFile> embedded_policy_files();
+/// weak-keys.txt (weak_key_files.h).
+std::span<const EmbeddedFile> embedded_key_files();
 
 }  // namespace pickletap

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kEventTypes[] = {"alert", "listener", "stats", "python_mp", "flow", "anomaly"};
 constexpr std::string_view kSeverities[] = {"default", "high", "medium", "low"};
-constexpr size_t kMaxSuggested = 12;
+constexpr size_t kMaxSuggested = 16;
 constexpr uint64_t kMaxPathBytes = 4095;
 
 using Problem = std::optional<ValueError>;

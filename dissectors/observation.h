@@ -47,6 +47,7 @@ enum class PythonGuess : uint8_t { kUnknown, k27, kUpTo311, kFrom312 };
 struct ProtocolFound {
   Application application = Application::kConnection;
   bool server_is_initiator = false;  ///< the SYN was missed and the guess of who listens was wrong
+  bool xml = false;                  ///< its messages are XML-RPC's, no pickles: xmlrpc as a manager's serializer
 };
 
 enum class HandshakeStepKind : uint8_t { kChallenge, kResponse, kWelcome, kFailure };
@@ -59,6 +60,20 @@ struct HandshakeStep {
   Digest digest = Digest::kNone;  ///< of the response, from kResponse on; of the challenge's prefix before
   uint16_t length = 0;            ///< bytes used below: the challenge after `#CHALLENGE#`, or the response
   std::array<uint8_t, kMaxBytes> bytes{};
+};
+
+/// What stood where a handshake step was due. A CPython without a key sends its first pickle in place of an answer, so a
+/// pickle there is none of these.
+enum class HandshakeBreach : uint8_t {
+  kOversized,  ///< longer than the 256 bytes that CPython reads there
+  kNoAnswer,   ///< in place of an answer to a challenge
+  kNoVerdict,  ///< in place of #WELCOME# or #FAILURE#, after an answer
+};
+struct HandshakeViolation {
+  HandshakeBreach what = HandshakeBreach::kNoAnswer;
+  bool server_challenges = true;        ///< in the half in which the server is the challenger
+  Direction by = Direction::kToServer;  ///< which way the offending message went; it may have come before the challenge
+  uint64_t length = 0;
 };
 
 /// The flow's AuthState changed, or became certain (a flow is provisionally kNone until the server has spoken).
@@ -101,7 +116,7 @@ struct StreamAnomaly {
 };
 
 using Fact = std::variant<ProtocolFound, HandshakeStep, AuthChanged, HandshakeEnded, FrameSeen, PickleSeen,
-                          FrameOversized, StreamAnomaly>;
+                          FrameOversized, StreamAnomaly, HandshakeViolation>;
 
 /// A fact and the state of the flow right after it.
 struct Observation {

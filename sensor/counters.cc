@@ -100,6 +100,9 @@ void gather_detector(const DetectorSnapshot& detection, Gatherer& out) {
             {{"auth", std::string(to_text(state))}});
   }
   out.add("listeners_dropped_total", detection.listeners_dropped);
+  out.add("listeners_exposed", detection.listener_gauges.untrusted);
+  out.add("listeners_weak_key", detection.listener_gauges.weak_key);
+  out.add("listeners_bytes_only", detection.listener_gauges.bytes_only);
   static constexpr std::array<const char*, 3> kResults = {"success", "failure", "abandoned"};
   const DetectorCounters& counted = detection.counters;
   for (size_t digest = 0; digest < std::size(counted.handshakes); ++digest) {
@@ -117,6 +120,16 @@ void gather_detector(const DetectorSnapshot& detection, Gatherer& out) {
   }
   out.add("alerts_parked_early_total", counted.parked_early);
   out.add("detector_flows_untracked_total", counted.flows_untracked);
+  const WatchCounters& watches = detection.watches;
+  out.add("watch_forgotten_total", watches.sources_forgotten, {{"watch", "bruteforce"}});
+  out.add("watch_forgotten_total", watches.challenges_forgotten, {{"watch", "challenges"}});
+  out.add("watch_forgotten_total", watches.handshakes_untracked, {{"watch", "handshakes"}});
+  out.add("watch_forgotten_total", watches.peers_untracked, {{"watch", "peers"}});
+  out.add("watch_forgotten_total", watches.weak_keys.untracked, {{"watch", "weak_keys"}});
+  out.add("weak_key_checks_total", watches.weak_keys.weak, {{"result", "weak"}});
+  out.add("weak_key_checks_total", watches.weak_keys.strong, {{"result", "not_listed"}});
+  out.add("weak_key_checks_total", watches.weak_keys.dropped, {{"result", "dropped"}});
+  out.add("weak_keys_tried_total", watches.weak_keys.tried);
 }
 
 }  // namespace

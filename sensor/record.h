@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,11 +45,18 @@ struct RecordHead {
   PythonGuess server_python = PythonGuess::kUnknown;
   bool other_reading = false;  ///< of an alert: of what the receiver may have read instead (stream.overlap-conflict)
   bool has_protocol = false;   ///< false: no python_mp object and no app_proto in the event
+  bool weak_key = false;       ///< a listed key makes this listener's digests
 
   const Endpoint& server() const { return server_is_initiator ? flow.initiator : flow.responder; }
   const Endpoint& client() const { return server_is_initiator ? flow.responder : flow.initiator; }
   const Endpoint& sender() const { return from == Direction::kToServer ? client() : server(); }
   const Endpoint& receiver() const { return from == Direction::kToServer ? server() : client(); }
+};
+
+/// The other one, of an alert that two flows make.
+struct OtherFlow {
+  uint64_t flow_id = 0;
+  Endpoint client, server;
 };
 
 struct Alert {
@@ -63,15 +71,31 @@ struct Alert {
   ManagerRequest manager;
   bool has_outcome = false;  ///< only alerts about a pickle have one
   Outcome outcome = Outcome::kAttempted;
+  std::optional<OtherFlow> other_flow;
+  uint64_t repeated = 0;  ///< so many more alerts like this one were not written since the last
 };
+
+/// What a listener exchanges. Only pickles can run code.
+enum class Messages : uint8_t { kUnknown, kPickles, kXmlRpc, kBytes };
+constexpr std::string_view to_text(Messages messages) {
+  switch (messages) {
+    case Messages::kPickles: return "pickles";
+    case Messages::kXmlRpc: return "xml-rpc";
+    case Messages::kBytes: return "bytes";
+    case Messages::kUnknown: break;
+  }
+  return {};
+}
 
 /// A listener was first seen, or what is known of it changed.
 struct ListenerRecord {
   RecordHead head;
-  std::string_view change;  ///< "new", "auth", "application", "digest", "python"
-  int64_t first_seen_ns = 0;
+  std::string_view change;  ///< "new", "auth", "application", "digest", "python", "messages", "peers", "key"
+  int64_t first_seen_ns = 0, last_seen_ns = 0;
   uint64_t flows = 0;
-  uint64_t peers = 0;  ///< distinct client addresses, counted up to a maximum
+  uint64_t peers = 0;            ///< distinct client addresses, counted up to a maximum
+  uint64_t untrusted_peers = 0;  ///< those outside networks.trusted, up to the same maximum
+  Messages messages = Messages::kUnknown;
 };
 
 struct FlowRecord {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "config/policy_files.h"
+#include "config/weak_key_files.h"
 #include "sensor/capture/file_source.h"
 #include "sensor/counters.h"
 #include "sensor/detect/detector.h"
@@ -89,8 +90,10 @@ class Replay {
         captures_(std::move(captures)),
         progress_(!options.quiet),
         writer_(EveContext{config.sensor.name, captures_, false}),
-        detector_(config, writer_) {
+        detector_(config, writer_),
+        key_checker_(configured_weak_keys(config)) {
     add_configured_policy(policy_, config);
+    detector_.set_key_checker(&key_checker_);
     EventTypes types = config.outputs.eve.types;
     if (options.json) writer_.add(std::make_unique<FileOutput>("-", OpenMode::kTruncate), types);
     if (!options.output.empty()) {
@@ -170,6 +173,7 @@ class Replay {
   std::unique_ptr<Console> console_;
   EventWriter writer_;
   Detector detector_;
+  InlineKeyChecker key_checker_;
   std::unique_ptr<Worker> worker_;
   CaptureCounters capture_counters_;
   uint64_t packets_read_ = 0;

@@ -18,7 +18,7 @@ endif()
 install(FILES config/pickletap.yaml DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/pickletap)
 install(DIRECTORY DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/pickletap/conf.d)
 install(DIRECTORY config/policy/ DESTINATION ${pickletap_share}/policy FILES_MATCHING PATTERN *.yaml
-  PATTERN make EXCLUDE)
+  PATTERN *.txt PATTERN make EXCLUDE)
 install(FILES config/policy/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/policy)
 install(DIRECTORY deploy/schema DESTINATION ${pickletap_share} FILES_MATCHING PATTERN *.json)
 

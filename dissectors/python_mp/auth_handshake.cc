@@ -80,6 +80,11 @@ AuthHandshake::Taken AuthHandshake::data(bool never_loaded) {
   return taken;
 }
 
+HandshakeViolation AuthHandshake::breach(HandshakeBreach what, bool first_half, Direction by, uint64_t length) const {
+  const bool oversized = length > kMaxHandshakeMessage;
+  return {oversized ? HandshakeBreach::kOversized : what, first_half, by, length};
+}
+
 /// Data flows after one side alone proved its key.
 AuthHandshake::Taken AuthHandshake::one_way() {
   Taken taken;
@@ -114,6 +119,11 @@ AuthHandshake::Taken AuthHandshake::take(Direction from, uint64_t length, ByteSp
   const bool begins = (!challenger_ || server_takes_over) && begin(from, message);
   const unsigned place = count(from);
   if (place < 3) ++count(from);
+  length_ = length;
+  if (place == 0) {
+    first_length_[index_of(from)] = length;
+    first_answers_[index_of(from)] = digest_of_response(message) != Digest::kUnknown;
+  }
   if (!challenger_) return {};
   if (from == *challenger_) return begins || begun() ? take_from_challenger(message, place) : Taken{};
   return take_from_answerer(message, place);
@@ -137,6 +147,11 @@ AuthHandshake::Taken AuthHandshake::take_from_challenger(ByteSpan head, unsigned
     taken.state_changed = begun();
     // 2.7 to 3.11 send 20 random bytes; since 3.12 the digest's name stands before them.
     python_ = digest_prefix(as_text(message)).prefix_bytes > 0 ? PythonGuess::kFrom312 : PythonGuess::kUpTo311;
+    // What the client said before it was challenged is read as its answer.
+    const Direction answerer = opposite(*challenger_);
+    if (begun() && count(answerer) > 0 && !first_answers_[index_of(answerer)]) {
+      taken.violation = breach(HandshakeBreach::kNoAnswer, true, answerer, first_length_[index_of(answerer)]);
+    }
     return taken;
   }
   if (state_ == AuthState::kMutual || state_ == AuthState::kOneWay) return {};
@@ -144,10 +159,22 @@ AuthHandshake::Taken AuthHandshake::take_from_challenger(ByteSpan head, unsigned
   if (state_ == AuthState::kFailed) return data(answered_);
   const bool was_spoken_to = count(opposite(*challenger_)) > 0;
   if (verdict_ == Verdict::kNone && was_spoken_to && (is_welcome(head) || is_failure(head))) return verdict(head, true);
-  if (verdict_ == Verdict::kNone) return data(answered_);
+  if (verdict_ == Verdict::kNone) {
+    Taken taken = data(answered_);
+    // To what is no answer a manager says what went wrong, in a pickle.
+    const bool verdict_form = is_welcome(head) || is_failure(head);
+    if (place == 1 && answered_ && !verdict_form) {
+      taken.violation = breach(HandshakeBreach::kNoVerdict, true, *challenger_, length_);
+    }
+    return taken;
+  }
   if (!second_begun_) return one_way();
   const Digest digest = digest_of_response(head);
-  if (second_answered_ || digest == Digest::kUnknown) return data(true);
+  if (second_answered_ || digest == Digest::kUnknown) {
+    Taken taken = data(true);
+    if (!second_answered_) taken.violation = breach(HandshakeBreach::kNoAnswer, false, *challenger_, length_);
+    return taken;
+  }
   second_answered_ = true;
   return step(HandshakeStepKind::kResponse, false, head, digest);
 }
@@ -157,7 +184,11 @@ AuthHandshake::Taken AuthHandshake::take_from_answerer(ByteSpan head, unsigned p
     const Digest digest = digest_of_response(head);
     // A client's challenge that the server does not answer is none.
     if (!begun() && digest == Digest::kUnknown) return {};
-    if (digest == Digest::kUnknown) return data(true);
+    if (digest == Digest::kUnknown) {
+      Taken taken = data(true);
+      taken.violation = breach(HandshakeBreach::kNoAnswer, true, opposite(*challenger_), length_);
+      return taken;
+    }
     answered_ = true;
     digest_ = digest;
     Taken taken = step(HandshakeStepKind::kResponse, true, head, digest);
@@ -174,7 +205,13 @@ AuthHandshake::Taken AuthHandshake::take_from_answerer(ByteSpan head, unsigned p
     return step(HandshakeStepKind::kChallenge, false, head.subspan(kChallenge.size()), digest_of_challenge(head));
   }
   if (second_begun_ && (is_welcome(head) || is_failure(head))) return verdict(head, false);
-  if (second_begun_) return data(second_answered_);
+  if (second_begun_) {
+    Taken taken = data(second_answered_);
+    if (place == 2 && second_answered_) {
+      taken.violation = breach(HandshakeBreach::kNoVerdict, false, opposite(*challenger_), length_);
+    }
+    return taken;
+  }
   // A client that proves its key and asks for no proof: data follows where its challenge was due.
   return one_way();
 }

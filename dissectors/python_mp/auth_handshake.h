@@ -38,6 +38,7 @@ class AuthHandshake {
     bool state_changed = false;
     bool ended = false;  ///< mutual, or failed
     std::optional<HandshakeStep> step;
+    std::optional<HandshakeViolation> violation;
   };
 
   /// The beginning of the flow was not captured: no handshake seen means nothing.
@@ -77,6 +78,7 @@ class AuthHandshake {
   Taken step(HandshakeStepKind kind, bool first_half, ByteSpan bytes, Digest digest) const;
   Taken verdict(ByteSpan head, bool first_half);
   Taken data(bool never_loaded);
+  HandshakeViolation breach(HandshakeBreach what, bool first_half, Direction by, uint64_t length) const;
   Taken one_way();
   unsigned& count(Direction d) { return frames_[index_of(d)]; }
 
@@ -84,7 +86,11 @@ class AuthHandshake {
   bool lost_ = false;
   std::optional<Direction> challenger_;
   unsigned frames_[2] = {0, 0};  // messages of each side, up to 3
-  bool answered_ = false;        // the first challenge, in the form of an answer
+  uint64_t length_ = 0;          // of the message at hand
+  // Each side's first message, for one that came before the challenge it was read as an answer to.
+  uint64_t first_length_[2] = {0, 0};
+  bool first_answers_[2] = {false, false};  // it has the form of an answer
+  bool answered_ = false;                   // the first challenge, in the form of an answer
   Verdict verdict_ = Verdict::kNone;
   bool second_begun_ = false;  // the answerer challenged in turn
   bool second_answered_ = false;

@@ -217,7 +217,7 @@ bool PythonMp::is_proof(const PickleMachine& machine) const {
 void PythonMp::end_frame(Direction from, ObservationSink& sink) {
   Stream& s = stream(from);
   if (s.machine) s.machine->finish();
-  const AuthHandshake::Taken taken = auth_.take(from, s.frame.length, s.head);
+  AuthHandshake::Taken taken = auth_.take(from, s.frame.length, s.head);
   if (taken.is_step && taken.step->kind == HandshakeStepKind::kChallenge && taken.step->server_challenges) {
     if (from == Direction::kToServer && midstream_) server_is_initiator_ = true;
     server_python_ = auth_.challenger_python();
@@ -226,6 +226,13 @@ void PythonMp::end_frame(Direction from, ObservationSink& sink) {
     emit(from, ProtocolFound{application_, server_is_initiator_}, sink);
   }
   const bool pickle = s.machine && !taken.is_step && is_pickle(*s.machine);
+  if (s.frame.index == 0) s.began_with_pickle = pickle;
+  // A Client without a key sends its first pickle where an answer is due: that is CPython, and no breach.
+  const auto& breach = taken.violation;
+  if (breach && breach->server_challenges && breach->what != HandshakeBreach::kNoVerdict &&
+      stream(breach->by).began_with_pickle) {
+    taken.violation.reset();
+  }
   if (s.guessed && (taken.is_step || (pickle && is_proof(*s.machine)))) s.guessed = false;
   if (s.guessed && !s.gap_in_frame) s.lost = true;  // a guess that was wrong: try again
   if (state_ == Probe::kNeedMore) {
@@ -253,6 +260,7 @@ void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake:
   s.frame.kind = kind;
   if (state_ == Probe::kYes) ++context_.counters.frames[index_of(from)];
   if (taken.step) emit(from, *taken.step, sink);
+  if (taken.violation) emit(from, *taken.violation, sink);
   if (taken.state_changed) emit(from, AuthChanged{}, sink);
   if (taken.ended) {
     handshake_ended_ = true;
@@ -261,12 +269,14 @@ void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake:
   settle(from, sink);
   if (std::exchange(xml_params_seen_, false) && application_ != Application::kManager) {
     application_ = Application::kManager;
-    emit(from, ProtocolFound{application_, server_is_initiator_}, sink);
+    emit(from, ProtocolFound{application_, server_is_initiator_, true}, sink);
   }
   if (kind == FrameKind::kPickle) {
     classify(from, *s.machine, sink);
     emit_pickle(from, taken.never_loaded, sink);
-  } else if (context_.every_frame && state_ == Probe::kYes) {
+  } else if (state_ == Probe::kYes && (context_.every_frame || (kind == FrameKind::kBytes && !bytes_told_))) {
+    // The first message that is no pickle in any case: it may be a listener that exchanges none at all.
+    bytes_told_ = bytes_told_ || kind == FrameKind::kBytes;
     emit(from, s.frame, sink);
   }
 }

@@ -75,8 +75,9 @@ class PythonMp final : public Dissector {
     bool xml_so_far = false;   // the body begins as the manager's XML does
     bool alternating = true;   // empty and full messages in turn, an empty one first
     bool gap_in_frame = false;
-    bool lost = false;     // a header was not captured: the next piece is tried as one
-    bool guessed = false;  // found by such a try, and nothing has proved it yet
+    bool began_with_pickle = false;  // the first message of this side is one
+    bool lost = false;               // a header was not captured: the next piece is tried as one
+    bool guessed = false;            // found by such a try, and nothing has proved it yet
     bool ended = false;
     std::vector<Place> places = std::vector<Place>(1);  // the first is where forks begin; kMaxPlaces at most
   };
@@ -110,6 +111,7 @@ class PythonMp final : public Dissector {
   bool xml_params_seen_ = false;  // in the message at hand
   bool auth_settled_ = false;
   bool handshake_ended_ = false;
+  bool bytes_told_ = false;
   bool server_is_initiator_ = false;
   bool midstream_ = false;
   PythonGuess server_python_ = PythonGuess::kUnknown;

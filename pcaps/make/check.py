@@ -159,7 +159,7 @@ def complaints(entry, verbose):
     seen, names, digests, servers = observe(os.path.join(PCAPS, entry["file"]), verbose)
     counted = collections.Counter()
     for a in entry["alerts"]:
-        counted[a["rule"]] += a["count"]
+        counted[a["rule"]] += a.get("of", a["count"])
     if entry["app_proto"] == "python-mp":
         for rule, fact in (("auth.failed", "failure"), ("exposure.unauthenticated", "exposed"),
                            ("pickle.malformed", "malformed"), ("frame.oversized", "oversized")):

@@ -55,6 +55,10 @@ class Lab:
             inside("ip", "link", "set", "lo", "up")
             inside("ip", "address", "add", v4 + "/24", "dev", veth)
             inside("ip", "-6", "address", "add", v6 + "/64", "dev", veth, "nodad")
+            # More addresses: a victim beside the server, a client from outside the private networks.
+            more = ["10.99.0.3/24", "203.0.113.1/24"] if side == "server" else ["203.0.113.5/24"]
+            for address in more:
+                inside("ip", "address", "add", address, "dev", veth)
             # Without offloads the capture shows what a wire carries: MSS-sized segments, finished checksums.
             inside(sys.executable, os.path.join(HERE, "offloads.py"), veth)
             inside("ip", "link", "set", veth, "up")

@@ -19,15 +19,16 @@ import yaml
 import scenarios
 from exploits import MARKER
 from lab import PEER_WITHIN, READY_WITHIN, Capture, Lab, read_until, stop
-from scenario import FULL, KEY, OTHER_KEY
+from scenario import FULL, KEY, OTHER_KEY, WEAK_KEY
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PCAPS = os.path.dirname(HERE)
 MANIFEST = os.path.join(PCAPS, "MANIFEST.yaml")
 ATTEMPTS = 3
 EFFECT_WITHIN_S = 3.0
-PEER_FILES = ("assemble.py", "exploits.py", "objects.py", "peer.py", "peer_manager.py", "peer_others.py", "shapes.py")
-KEYS = {"none": None, "set": KEY, "wrong": OTHER_KEY}
+PEER_FILES = ("assemble.py", "exploits.py", "objects.py", "peer.py", "peer_auth.py",
+              "peer_manager.py", "peer_others.py", "shapes.py")
+KEYS = {"none": None, "set": KEY, "wrong": OTHER_KEY, "weak": WEAK_KEY, "empty": ""}
 
 
 def start_peer(lab, pythons, work, s, role):

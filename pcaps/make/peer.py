@@ -202,10 +202,12 @@ def main():
     signal.alarm(LIFETIME_S)  # whatever happens, no peer outlives its scenario by much
     task = json.loads(sys.argv[1])
     task["address"][0] = str(task["address"][0])
-    key = task["key"].encode("ascii") if task.get("key") else None
+    key = task["key"].encode("ascii") if task.get("key") is not None else None
     workload, role = task["workload"], task["role"]
     if workload == "dialogue":
         module = sys.modules[__name__]
+    elif workload.startswith("auth-"):
+        import peer_auth as module
     elif workload == "manager":
         import peer_manager as module
     else:

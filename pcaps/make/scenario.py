@@ -6,11 +6,13 @@ on pickles without a handshake); everything else that ought to be raised is said
 from dataclasses import dataclass, field
 
 SERVER, CLIENT = "10.99.0.1", "10.99.0.2"
+FAR = "203.0.113.5"  # of the client as well, outside the private networks
 SERVER6, CLIENT6 = "fd99::1", "fd99::2"
 FULL = {"2.7": "2.7.18", "3.6": "3.6.15", "3.7": "3.7.16", "3.8": "3.8.18", "3.9": "3.9.18", "3.10": "3.10.13",
         "3.11": "3.11.7", "3.12": "3.12.1", "3.13": "3.13.0"}
 KEY = "b3e9-not-on-any-list-71fd"
 OTHER_KEY = "8a2c-some-other-key-0d54"
+WEAK_KEY = "secret password"  # of the documentation of multiprocessing
 
 
 @dataclass
@@ -19,7 +21,7 @@ class Scenario:
     story: str
     server: str                     # short version
     client: str
-    server_key: str = "none"        # none | set | wrong
+    server_key: str = "none"        # none | set | wrong | weak | empty
     client_key: str = "none"
     kind: str = "listener"
     server_task: dict = field(default_factory=dict)
@@ -104,8 +106,8 @@ def finish(s, auth=None, digest=None, application="connection"):
             entry["digest"] = digest
         entry["application"] = application
         s.listeners = [entry]
-    order = ("rule", "count", "src", "outcome", "callables", "args_contain")
-    by = {"server": server, "client": client}
+    order = ("rule", "count", "of", "src", "outcome", "callables", "args_contain")
+    by = {"server": server, "client": client, "far": FAR}
     s.alerts = [{k: (by[a[k]] if k == "src" else a[k]) for k in order if k in a} for a in s.alerts]
     return s
 

@@ -1,6 +1,7 @@
 """All scenarios, in the order in which ports are given out: append, so that earlier ones keep theirs."""
 import scenarios_attack
 import scenarios_auth
+import scenarios_keys
 import scenarios_managers
 import scenarios_plain
 import scenarios_various
@@ -10,7 +11,7 @@ FIRST_PORT = 50000
 
 def table():
     all_of_them = []
-    for number, part in enumerate((scenarios_plain, scenarios_auth, scenarios_attack, scenarios_various,
+    for number, part in enumerate((scenarios_plain, scenarios_auth, scenarios_attack, scenarios_various, scenarios_keys,
                                   scenarios_managers)):
         for index, s in enumerate(part.SCENARIOS):
             s.port = FIRST_PORT + 100 * number + index

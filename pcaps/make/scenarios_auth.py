@@ -1,5 +1,5 @@
 """Handshakes: wrong keys, no keys, broken off, one way, other digests."""
-from scenario import by_hand, digest_of, executes, keyed, legacy, refused, rejected, task
+from scenario import alert, by_hand, digest_of, executes, keyed, legacy, refused, rejected, task
 
 
 def wrong(server, client, **more):
@@ -59,10 +59,9 @@ SCENARIOS = [
             client_handshake=True),
     by_hand("one-way-312", "The server challenges, the client only answers and never challenges; then pickles flow.",
             "3.12", "3.12", [["deliver"], ["recv"], ["send", "result"]], [["answer"], ["send", "plain"], ["recv"]],
-            "one-way", "sha256", note="The contract's auth.one-way would fire here; it is not in the brief's list."),
+            "one-way", "sha256", [alert("auth.one-way")]),
     by_hand("one-way-27", "The same between 2.7 peers.", "2.7", "2.7", [["deliver"], ["recv"]],
-            [["answer"], ["send", "list"]], "one-way", "md5",
-            note="The contract's auth.one-way would fire here; it is not in the brief's list."),
+            [["answer"], ["send", "list"]], "one-way", "md5", [alert("auth.one-way")]),
     keyed("keyed-no-data", "A handshake succeeds and nothing follows.", "3.8", "3.8", [], []),
     keyed("json-keyed", "JSON by send_bytes over a keyed connection: authentication without pickles.", "3.12", "3.13",
           [["recv_bytes"], ["frame", "json:reply", 4], ["recv_bytes"]],

@@ -42,6 +42,9 @@ class DetectionThread {
   void add(EventQueue& queue) { queues_.push_back(&queue); }
   Waker& waker() { return waker_; }
 
+  /// Before start(). Lives until stop() is done.
+  void set_key_checker(KeyChecker& checker) { detector_.set_key_checker(&checker); }
+
   /// Throws what `on_thread_start` throws on the new thread.
   void start(const std::function<void()>& on_thread_start);
   /// When nothing is put any more: reads the queues out, lets go of what is parked, writes the last stats, and joins.

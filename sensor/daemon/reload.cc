@@ -24,7 +24,10 @@ bool is_same(const ConfigKey::Field& a, const ConfigKey::Field& b) {
 void take_reloadable(const Config& next, Config& current) {
   current.sensor = next.sensor;
   current.policy = next.policy;
+  current.networks = next.networks;
+  current.auth = next.auth;
   current.rules = next.rules;
+  current.alerts = next.alerts;
   current.logging = next.logging;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/load.h"
+#include "config/weak_key_files.h"
 #include "sensor/daemon/reload.h"
 #include "sensor/daemon/sandbox.h"
 
@@ -48,6 +49,12 @@ Sensor::Sensor(const Config& config)
   policies_.load(config_);
   add_outputs();
   detection_ = std::make_unique<DetectionThread>(config_, writer_, clock_, [this] { return gather(); });
+  keys_ = std::make_unique<KeyThread>(
+      configured_weak_keys(config_), config_.auth.weak_key_cpu_percent, [this](KeyVerdict verdict) {
+        return detection_->post(
+            [verdict = std::move(verdict)](Detector& detector, EventWriter&) { detector.put_key_verdict(verdict); });
+      });
+  detection_->set_key_checker(*keys_);
   open_interfaces();
 }
 
@@ -108,6 +115,7 @@ void Sensor::start() {
     place.output->start(thread_start("out-" + std::string(place.output->name()), kind, seccomp));
   }
   detection_->start(thread_start("detection", ThreadKind::kDetection, seccomp));
+  keys_->start(thread_start("weak-keys", ThreadKind::kDetection, seccomp));
   for (const auto& capture : captures_) {
     capture->start(thread_start("cap-" + capture->interface(), ThreadKind::kCapture, seccomp));
   }
@@ -116,6 +124,7 @@ void Sensor::start() {
 bool Sensor::stop() {
   for (const auto& capture : captures_) capture->stop();
   for (const auto& capture : captures_) capture->join();
+  keys_->stop();
   detection_->stop();
   writer_.finish();
   return !writer_.failed();
@@ -150,6 +159,7 @@ void Sensor::log_changes() {
 
 std::vector<std::string> Sensor::reload(const Config& next) {
   const Policy& policy = policies_.load(next);
+  WeakKeyList weak_keys = configured_weak_keys(next);
   Config merged = config_;
   take_reloadable(next, merged);
   const auto apply = [merged](Detector& detector, EventWriter& writer) {
@@ -158,6 +168,8 @@ std::vector<std::string> Sensor::reload(const Config& next) {
   };
   if (!detection_->post(apply)) throw ConfigError("too many reloads at once");
   for (const auto& capture : captures_) capture->set_policy(policy);
+  if (weak_keys.version() != keys_->version()) keys_->set_list(std::move(weak_keys));
+  keys_->set_share(merged.auth.weak_key_cpu_percent);
   config_ = std::move(merged);
   last_reload_successful_ = true;
   last_reload_error_.clear();

@@ -11,6 +11,7 @@
 #include "sensor/capture/live_clock.h"
 #include "sensor/daemon/capture_thread.h"
 #include "sensor/daemon/detection_thread.h"
+#include "sensor/daemon/key_thread.h"
 #include "sensor/daemon/policy_store.h"
 #include "sensor/daemon/recent_alerts.h"
 #include "sensor/event_queue.h"
@@ -74,6 +75,7 @@ class Sensor final : public StatusSource {
   std::vector<QueuedPlace> queued_outputs_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
   std::unique_ptr<DetectionThread> detection_;
+  std::unique_ptr<KeyThread> keys_;                       // ends before detection_, which it delivers to
   std::vector<std::unique_ptr<CaptureThread>> captures_;  // all workers of the first interface, then the next's
   std::string why_no_seccomp_;
   int64_t start_time_ns_ = 0;

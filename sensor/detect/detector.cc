@@ -96,10 +96,16 @@ void Detector::configure(const Config& config) {
     enabled_[i] = setting->second.enabled;
     if (setting->second.severity != 0) rules_[i].severity = static_cast<Severity>(setting->second.severity);
   }
+  auth_watch_.configure(config);
+  weak_keys_.configure(config);
+  exposure_.configure(config);
+  suppressor_.configure(config, rules_);
 }
 
 DetectorSnapshot Detector::snapshot() const {
-  return {counters_, rules_, listeners_.count_by_auth(), listeners_.dropped()};
+  const WatchCounters watches{auth_watch_.brute_force().forgotten(), auth_watch_.challenges().forgotten(),
+                              auth_watch_.handshakes_untracked(), auth_watch_.peers_untracked(), weak_keys_.counters()};
+  return {counters_, rules_, listeners_.count_by_auth(), listeners_.dropped(), listeners_.gauges(), watches};
 }
 
 size_t Detector::rule_index(std::string_view name) const {
@@ -138,9 +144,24 @@ void Detector::put(Event&& event) {
   }
 }
 
-void Detector::tick(int64_t time_ns) { release_until(time_ns); }
+void Detector::tick(int64_t time_ns) {
+  release_until(time_ns);
+  suppressor_.advance(time_ns, [this](Alert&& alert, size_t rule) { close(std::move(alert), rule); });
+}
 
-void Detector::finish() { release_until(INT64_MAX); }
+void Detector::finish() { tick(INT64_MAX); }
+
+void Detector::put_key_verdict(const KeyVerdict& verdict) {
+  std::vector<ListenerRecord> records;
+  weak_keys_.on_verdict(verdict, listeners_, records, findings_);
+  for (const ListenerRecord& record : records) sink_.write(record);
+  raise_findings();
+}
+
+void Detector::raise_findings() {
+  for (Finding& finding : findings_) raise(std::move(finding.alert), rule_index(finding.rule), false);
+  findings_.clear();
+}
 
 void Detector::on_observation(const Event& event, const Observation& observation) {
   RecordHead head = head_of(event, observation);
@@ -149,13 +170,17 @@ void Detector::on_observation(const Event& event, const Observation& observation
   if (listener != nullptr && listener->application == Application::kManager && !is_look_alike(head.application)) {
     head.application = Application::kManager;
   }
+  head.weak_key = listener != nullptr && listener->weak_key;
   FlowNotes& notes = notes_of(head.flow.flow_id);
   notes.last = head;
   notes.look_alike = is_look_alike(observation.application);
   if (observation.auth_settled && !parked_.empty()) settle_parked(head.flow.flow_id, head.auth);
 
+  note_messages(head, observation, notes);
   if (const auto* step = std::get_if<HandshakeStep>(&observation.fact)) {
     on_step(head, *step, notes);
+  } else if (const auto* violation = std::get_if<HandshakeViolation>(&observation.fact)) {
+    auth_watch_.on_violation(head, *violation, findings_);
   } else if (const auto* seen = std::get_if<PickleSeen>(&observation.fact)) {
     on_pickle(head, observation, *seen, notes);
   } else if (const auto* oversized = std::get_if<FrameOversized>(&observation.fact)) {
@@ -173,14 +198,39 @@ void Detector::on_observation(const Event& event, const Observation& observation
     const size_t result = ended->abandoned ? 2 : head.auth == AuthState::kFailed ? 1 : 0;
     ++counters_.handshakes[static_cast<size_t>(head.digest)][result];
     sink_.write(ProtocolRecord{head, *ended});
+    auth_watch_.forget(head.flow.flow_id);
   }
+  if (head.auth == AuthState::kOneWay && !std::exchange(notes.one_way_told, true)) {
+    AuthWatch::on_one_way(head, findings_);
+  }
+  raise_findings();
   const bool certain = head.auth == AuthState::kNone ? observation.auth_settled : head.auth != AuthState::kPending;
   if (certain && !notes.look_alike) note_listener(head, notes);
 }
 
 void Detector::note_listener(const RecordHead& head, FlowNotes& notes) {
   const bool first = !std::exchange(notes.counted, true);
-  if (auto record = listeners_.update(head, first)) sink_.write(*record);
+  const bool untrusted = first && !exposure_.is_trusted(head.client().address);
+  if (auto record = listeners_.update(head, first, untrusted)) sink_.write(*record);
+  if (first) exposure_.on_flow(head, listeners_, findings_);
+  exposure_.on_state(head, listeners_, findings_);
+  raise_findings();
+}
+
+void Detector::note_messages(const RecordHead& head, const Observation& observation, FlowNotes& notes) {
+  if (is_look_alike(observation.application)) return;
+  Messages messages = Messages::kUnknown;
+  if (const auto* found = std::get_if<ProtocolFound>(&observation.fact)) {
+    if (found->xml) messages = Messages::kXmlRpc;
+  } else if (const auto* frame = std::get_if<FrameSeen>(&observation.fact)) {
+    // What stands where a handshake was due is no message of the listener's.
+    const bool behind = head.auth == AuthState::kMutual || head.auth == AuthState::kOneWay;
+    if (frame->kind == FrameKind::kBytes && (behind || head.auth == AuthState::kNone)) messages = Messages::kBytes;
+  } else if (std::holds_alternative<PickleSeen>(observation.fact)) {
+    messages = Messages::kPickles;
+  }
+  if (messages == Messages::kUnknown || std::exchange(notes.messages, messages) == messages) return;
+  if (auto record = listeners_.note_messages(head, messages)) sink_.write(*record);
 }
 
 /// Known to be ours or not: whoever shapes packets so means to hide something.
@@ -201,6 +251,12 @@ void Detector::on_overlap(const Event& event, const OverlapSeen& overlap) {
 }
 
 void Detector::on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes) {
+  Listener* listener = listeners_.find_or_add(head);
+  if (auth_watch_.on_step(head, step, listener, findings_)) {
+    std::vector<ListenerRecord> records;
+    weak_keys_.on_welcome(head, auth_watch_.exchange(), listeners_, records, findings_);
+    for (const ListenerRecord& record : records) sink_.write(record);
+  }
   const bool verdict = step.kind == HandshakeStepKind::kWelcome || step.kind == HandshakeStepKind::kFailure;
   if (!verdict) return;
   Alert alert;
@@ -215,7 +271,6 @@ void Detector::on_step(const RecordHead& head, const HandshakeStep& step, FlowNo
     raise(std::move(failed), rule_index("auth.failed"), false);
   }
   if (!step.server_challenges || step.digest != Digest::kMd5) return;
-  Listener* listener = listeners_.find_or_add(head);
   if (listener != nullptr && std::exchange(listener->legacy_digest_told, true)) return;
   alert.signature = "The handshake used HMAC-MD5";
   raise(std::move(alert), rule_index("auth.legacy-digest"), false);
@@ -304,6 +359,11 @@ void Detector::raise(Alert&& alert, size_t rule, bool park) {
     return;
   }
   if (!park) {
+    const auto write_closed = [this](Alert&& closed, size_t of) { close(std::move(closed), of); };
+    if (!suppressor_.admit(alert, rule, write_closed)) {
+      ++counters_.suppressed[rule];
+      return;
+    }
     ++counters_.alerts[rule];
     sink_.write(alert);
     return;
@@ -314,6 +374,13 @@ void Detector::raise(Alert&& alert, size_t rule, bool park) {
   }
   const int64_t release_ns = alert.head.time_ns + kParkNs;
   parked_.push_back({std::move(alert), release_ns, rule});
+}
+
+/// Alerts alike that were not written one by one.
+void Detector::close(Alert&& alert, size_t rule) {
+  alert.rule = &rules_[rule];
+  ++counters_.alerts[rule];
+  sink_.write(alert);
 }
 
 /// The flow's server has spoken. Where it asked for a key, the client's early pickles were read as an answer; where its
@@ -354,6 +421,7 @@ void Detector::release_until(int64_t time_ns) {
 
 void Detector::on_flow_end(const Event& event, const FlowEnded& ended) {
   RecordHead head;
+  auth_watch_.forget(event.flow.flow_id);
   const auto at = flows_.find(event.flow.flow_id);
   settle_parked(event.flow.flow_id, at != flows_.end() ? at->second.last.auth : AuthState::kNone);
   if (at != flows_.end()) {

@@ -16,8 +16,12 @@
 #include <vector>
 
 #include "config/config.h"
+#include "sensor/detect/auth_watch.h"
+#include "sensor/detect/exposure.h"
 #include "sensor/detect/listeners.h"
 #include "sensor/detect/manager_watch.h"
+#include "sensor/detect/suppressor.h"
+#include "sensor/detect/weak_keys.h"
 #include "sensor/event.h"
 #include "sensor/record.h"
 
@@ -31,12 +35,22 @@ struct DetectorCounters {
   uint64_t flows_untracked = 0;      ///< beyond kMaxFlows
 };
 
+/// What the watches could not keep, and what keys were tried.
+struct WatchCounters {
+  uint64_t sources_forgotten = 0;                          ///< BruteForce
+  uint64_t challenges_forgotten = 0;                       ///< ChallengeMemory
+  uint64_t handshakes_untracked = 0, peers_untracked = 0;  ///< AuthWatch
+  WeakKeyCounters weak_keys;
+};
+
 /// What metrics and the HTTP interface need to know, by value: it goes to another thread.
 struct DetectorSnapshot {
   DetectorCounters counters;
   std::vector<RuleInfo> rules;  ///< with the severities of the configuration; same order as in the counters
   std::array<uint64_t, 6> listeners_by_auth{};  ///< by AuthState
   uint64_t listeners_dropped = 0;
+  ListenerGauges listener_gauges;
+  WatchCounters watches;
 };
 
 class Detector final : public EventSink {
@@ -50,6 +64,11 @@ class Detector final : public EventSink {
 
   /// Takes the rules' settings of `config` anew. Counts and what is remembered stay.
   void configure(const Config& config);
+
+  /// Who tries weak keys; outlives the Detector. Without one none are tried.
+  void set_key_checker(KeyChecker* checker) { weak_keys_.set_checker(checker); }
+  /// A verdict that the checker did not give at once.
+  void put_key_verdict(const KeyVerdict& verdict);
 
   void put(Event&& event) override;
   void tick(int64_t time_ns) override;
@@ -68,6 +87,8 @@ class Detector final : public EventSink {
     bool exposure_told = false;
     bool ever_failed = false;
     bool server_unseen = false;  // it said something that the tap missed
+    bool one_way_told = false;
+    Messages messages = Messages::kUnknown;  // the latest kind that its listener was told of
     RecordHead last;
     ManagerFlow manager;
     std::unique_ptr<Alert> attempt;  // code execution, until the manager's answer tells whether it was loaded
@@ -91,12 +112,15 @@ class Detector final : public EventSink {
   void on_overlap(const Event& event, const OverlapSeen& overlap);
   void on_flow_end(const Event& event, const FlowEnded& ended);
   void note_listener(const RecordHead& head, FlowNotes& notes);
+  void note_messages(const RecordHead& head, const Observation& observation, FlowNotes& notes);
+  void raise_findings();
   void alert_about_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
                           PickleRule rule, const PickleFinding* only, const ManagerRequest& manager);
   void settle_parked(uint64_t flow_id, AuthState auth);
   void release_until(int64_t time_ns);
   bool must_park(const RecordHead& head, const Observation& observation) const;
   void raise(Alert&& alert, size_t rule, bool park);
+  void close(Alert&& alert, size_t rule);
   size_t rule_index(std::string_view name) const;
   FlowNotes& notes_of(uint64_t flow_id);
 
@@ -104,6 +128,11 @@ class Detector final : public EventSink {
   std::vector<RuleInfo> rules_;  // the catalogue with the configuration's severities
   std::vector<bool> enabled_;
   Listeners listeners_;
+  AuthWatch auth_watch_;
+  WeakKeys weak_keys_;
+  Exposure exposure_;
+  Suppressor suppressor_;
+  Findings findings_;  // of the event at hand
   std::unordered_map<uint64_t, FlowNotes> flows_;
   FlowNotes spare_notes_;  // for flows beyond kMaxFlows
   std::deque<Parked> parked_;

@@ -56,15 +56,20 @@ void Listeners::expect_manager(const RecordHead& head, const Endpoint& endpoint)
   if (!listener.announced) listener.application = Application::kManager;
 }
 
-std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool first_of_flow) {
+std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool first_of_flow, bool untrusted) {
   Listener* listener = find_or_add(head);
   if (listener == nullptr) return std::nullopt;
+  std::string_view change;
   if (first_of_flow) {
     ++listener->flows;
-    if (listener->peers.size() < kMaxPeers) listener->peers.insert(head.client().address.bytes);
+    const bool has_room = listener->peers.size() < kMaxPeers;
+    const bool is_new = has_room && listener->peers.insert(head.client().address.bytes).second;
+    if (is_new && untrusted && ++listener->untrusted_peers == 1) {
+      ++gauges_.untrusted;
+      change = "peers";
+    }
   }
   listener->last_seen_ns = std::max(listener->last_seen_ns, head.time_ns);
-  std::string_view change;
   if (!listener->announced) change = "new";
   const auto take = [&](auto& known, const auto& now, bool better, std::string_view what) {
     if (known == now || !better) return;
@@ -82,13 +87,57 @@ std::optional<ListenerRecord> Listeners::update(const RecordHead& head, bool fir
   listener->announced = true;
   ++by_auth_[static_cast<size_t>(listener->auth)];
   if (change.empty()) return std::nullopt;
+  return record_of(head, *listener, change);
+}
 
-  ListenerRecord record{head, change, listener->first_seen_ns, listener->flows, listener->peers.size()};
-  record.head.auth = listener->auth;
-  record.head.digest = listener->digest;
-  record.head.application = listener->application;
-  record.head.server_python = listener->python;
+ListenerRecord Listeners::record_of(const RecordHead& head, const Listener& listener, std::string_view change) const {
+  ListenerRecord record{head,
+                        change,
+                        listener.first_seen_ns,
+                        listener.last_seen_ns,
+                        listener.flows,
+                        listener.peers.size(),
+                        listener.untrusted_peers,
+                        listener.messages};
+  record.head.auth = listener.auth;
+  record.head.digest = listener.digest;
+  record.head.application = listener.application;
+  record.head.server_python = listener.python;
+  record.head.weak_key = listener.weak_key;
   return record;
+}
+
+std::optional<ListenerRecord> Listeners::note_messages(const RecordHead& head, Messages messages) {
+  Listener* listener = find_or_add(head);
+  if (listener == nullptr || messages == Messages::kUnknown) return std::nullopt;
+  // One pickle is enough to make it a listener of pickles; XML-RPC's messages are bytes as well.
+  const auto rank = [](Messages m) { return m == Messages::kPickles ? 3 : m == Messages::kXmlRpc ? 2 : 1; };
+  if (listener->messages != Messages::kUnknown && rank(messages) <= rank(listener->messages)) return std::nullopt;
+  // Pickles are what everybody expects of it: news only where something else was said before.
+  const bool news = messages != Messages::kPickles || listener->messages != Messages::kUnknown;
+  if (listener->messages == Messages::kBytes) --gauges_.bytes_only;
+  if (messages == Messages::kBytes) ++gauges_.bytes_only;
+  listener->messages = messages;
+  if (!news || !listener->announced) return std::nullopt;
+  return record_of(head, *listener, "messages");
+}
+
+bool Listeners::is_new(const RecordHead& head, std::set<std::string> Listener::*set, const std::string& text) {
+  Listener* listener = find_or_add(head);
+  if (listener == nullptr) return true;  // rather once too often than never
+  auto& told = listener->*set;
+  if (told.size() < kMaxTold) return told.insert(text).second;
+  if (!told.contains(text)) ++dropped_;
+  return false;
+}
+
+std::optional<ListenerRecord> Listeners::note_weak_key(const RecordHead& head, bool weak) {
+  Listener* listener = find_or_add(head);
+  if (listener == nullptr || listener->weak_key == weak) return std::nullopt;
+  listener->weak_key = weak;
+  gauges_.weak_key = weak ? gauges_.weak_key + 1 : gauges_.weak_key - 1;
+  if (!listener->announced) return std::nullopt;
+  return record_of(head, *listener, "key");
 }
 
 bool Listeners::is_new_callable(const RecordHead& head, const std::string& callable) {
@@ -107,7 +156,7 @@ std::vector<ListenerSummary> Listeners::summaries() const {
   for (const auto& [key, one] : listeners_) {
     if (!one.announced) continue;
     all.push_back({key.endpoint, key.vlan, one.first_seen_ns, one.last_seen_ns, one.flows, one.peers.size(), one.auth,
-                   one.digest, one.python, one.application});
+                   one.digest, one.python, one.application, one.untrusted_peers, one.messages, one.weak_key});
   }
   const auto newer = [](const ListenerSummary& a, const ListenerSummary& b) { return a.last_seen_ns > b.last_seen_ns; };
   const size_t kept = std::min(all.size(), kMaxSummaries);

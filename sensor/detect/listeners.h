@@ -31,6 +31,14 @@ struct Listener {
   bool legacy_digest_told = false;
   ManagerObjects objects;
   std::set<std::string> recon_told;  ///< peer and method
+  Digest best_challenge = Digest::kNone;  ///< the strongest it asked for
+  bool downgrade_told = false;
+  Messages messages = Messages::kUnknown;
+  bool weak_key = false;
+  size_t untrusted_peers = 0;                ///< of `peers`, those outside networks.trusted
+  std::set<std::string> untrusted_networks;  ///< alerted on
+  std::set<std::string> unexpected_peers;    ///< alerted on
+  unsigned departures_told = 0;              ///< exposure.h: bits of what networks.listeners forbids
 };
 
 /// One listener as the HTTP interface shows it.
@@ -44,6 +52,16 @@ struct ListenerSummary {
   Digest digest = Digest::kNone;
   PythonGuess python = PythonGuess::kUnknown;
   Application application = Application::kConnection;
+  size_t untrusted_peers = 0;  ///< those outside networks.trusted, up to the same maximum
+  Messages messages = Messages::kUnknown;
+  bool weak_key = false;
+};
+
+/// Listeners that something is to be said against.
+struct ListenerGauges {
+  uint64_t untrusted = 0;  ///< talked with peers from outside networks.trusted
+  uint64_t weak_key = 0;   ///< a listed key makes their digests
+  uint64_t bytes_only = 0;
 };
 
 class Listeners {
@@ -53,6 +71,7 @@ class Listeners {
   static constexpr size_t kMaxPeers = 256;
   static constexpr size_t kMaxCallables = 1024;
   static constexpr size_t kMaxRecon = 1024;
+  static constexpr size_t kMaxTold = 64;  ///< networks and peers alerted on, each
 
   /// The entry of the flow's server; null when the inventory is full and it is not in it.
   Listener* find_or_add(const RecordHead& head);
@@ -61,7 +80,14 @@ class Listeners {
   void expect_manager(const RecordHead& head, const Endpoint& endpoint);
 
   /// Takes what the flow is known to be now; the record to write when that is news.
-  std::optional<ListenerRecord> update(const RecordHead& head, bool first_of_flow);
+  /// `untrusted`: the client is outside networks.trusted.
+  std::optional<ListenerRecord> update(const RecordHead& head, bool first_of_flow, bool untrusted = false);
+
+  /// The server or the client of the flow sent messages of this kind; the record to write when that is news.
+  std::optional<ListenerRecord> note_messages(const RecordHead& head, Messages messages);
+  /// True when `text` was not in this set of the listener's before; false when the set is full, which is counted.
+  bool is_new(const RecordHead& head, std::set<std::string> Listener::*set, const std::string& text);
+  std::optional<ListenerRecord> note_weak_key(const RecordHead& head, bool weak);
 
   /// True when this callable was not alerted on for this listener before.
   bool is_new_callable(const RecordHead& head, const std::string& callable);
@@ -69,6 +95,7 @@ class Listeners {
   uint64_t dropped() const { return dropped_; }
   /// Announced listeners, last seen first; at most kMaxSummaries.
   std::vector<ListenerSummary> summaries() const;
+  const ListenerGauges& gauges() const { return gauges_; }
   /// Announced listeners by AuthState.
   const std::array<uint64_t, 6>& count_by_auth() const { return by_auth_; }
 
@@ -81,10 +108,12 @@ class Listeners {
   struct KeyHash {
     size_t operator()(const Key& key) const;
   };
+  ListenerRecord record_of(const RecordHead& head, const Listener& listener, std::string_view change) const;
   static Key key_of(const RecordHead& head) { return {head.server(), head.flow.vlan}; }
 
   std::unordered_map<Key, Listener, KeyHash> listeners_;
   std::array<uint64_t, 6> by_auth_{};
+  ListenerGauges gauges_;
   uint64_t dropped_ = 0;
 };
 

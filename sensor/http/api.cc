@@ -76,11 +76,14 @@ void write_listener(JsonWriter& json, const ListenerSummary& listener) {
   for (size_t i = 0; i < tags; ++i) json.number(listener.vlan.ids[i]);
   json.end_array().key("auth").begin_object().key("state").text(to_text(listener.auth));
   write_text_or_null(json, "digest", listener.digest == Digest::kNone ? std::string_view() : to_text(listener.digest));
+  json.key("weak_key").boolean(listener.weak_key);
   json.end_object().key("application").text(to_text(listener.application));
+  write_text_or_null(json, "messages", to_text(listener.messages));
   write_text_or_null(json, "python", to_text(listener.python));
   json.key("first_seen").text(eve_time(listener.first_seen_ns));
   json.key("last_seen").text(eve_time(listener.last_seen_ns));
-  json.key("flows").number(listener.flows).key("peers").number(listener.peers).end_object();
+  json.key("flows").number(listener.flows).key("peers").number(listener.peers);
+  json.key("untrusted_peers").number(listener.untrusted_peers).end_object();
 }
 
 [[noreturn]] void refuse_parameter(std::string_view name) {

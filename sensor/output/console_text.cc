@@ -174,6 +174,7 @@ void append_alert(std::string& out, const Alert& alert, std::string_view source,
   out += '\n';
   out += kIndent;
   append_printable(out, alert.signature, kSentenceCharacters);
+  if (alert.repeated > 0) out += " (" + std::to_string(alert.repeated) + " more like it)";
   out += '\n';
   if (alert.has_pickle && !alert.pickle.program.empty()) {
     const size_t max_lines = severity == Severity::kLow ? kLowAlertProgramLines : kAlertProgramLines;

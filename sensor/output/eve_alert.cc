@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <span>
 
+#include "sensor/net/address_text.h"
 #include "sensor/output/eve_parts.h"
 #include "sensor/output/utf8.h"
 
@@ -211,14 +212,20 @@ void write_alert(EveDraft& draft, const Alert& alert) {
   json.key("signature_id").number(rule.sid).key("rev").number(1).key("rule").text(rule.name);
   draft.field("signature", alert.signature);
   json.key("category").text(rule.category).key("severity").number(static_cast<int>(rule.severity));
+  if (alert.repeated > 0) json.key("repeated").number(alert.repeated);
   json.key("metadata").begin_object();
   write_list_of_one(draft, "cwe_id", alert.cwe, rule.cwe);
   write_list_of_one(draft, "mitre_tactic_id", alert.tactic, rule.tactic);
   write_list_of_one(draft, "mitre_technique_id", alert.technique, rule.technique);
   write_list_of_one(draft, "confidence", {}, rule.confidence);
   json.end_object().end_object();
-  // The record has no field for it: a listed key that made the digest is exactly what this rule says.
-  if (alert.head.has_protocol) write_alert_protocol(draft, alert, rule.name == "auth.weak-key");
+  if (alert.head.has_protocol) write_alert_protocol(draft, alert, alert.head.weak_key);
+  if (alert.other_flow) {
+    const OtherFlow& other = *alert.other_flow;
+    json.key("other_flow").begin_object().key("flow_id").number(other.flow_id);
+    json.key("src_ip").text(to_text(other.client.address)).key("src_port").number(other.client.port);
+    json.key("dest_ip").text(to_text(other.server.address)).key("dest_port").number(other.server.port).end_object();
+  }
 }
 
 void write_protocol(EveDraft& draft, const ProtocolRecord& record) {

@@ -137,10 +137,13 @@ void write_listener(EveDraft& draft, const ListenerRecord& record) {
   json.key("ip").text(to_text(head.server().address)).key("port").number(head.server().port);
   json.key("application").text(to_text(head.application));
   if (head.server_python != PythonGuess::kUnknown) json.key("python").text(to_text(head.server_python));
-  write_auth(json, head, false);
+  write_auth(json, head, head.weak_key);
   json.key("manager").boolean(head.application == Application::kManager);
+  if (record.messages != Messages::kUnknown) json.key("messages").text(to_text(record.messages));
   write_time(json, "first_seen", record.first_seen_ns);
-  json.key("flows").number(record.flows).key("peers").number(record.peers).end_object();
+  write_time(json, "last_seen", record.last_seen_ns);
+  json.key("flows").number(record.flows).key("peers").number(record.peers);
+  json.key("untrusted_peers").number(record.untrusted_peers).end_object();
 }
 
 void write_anomaly(EveDraft& draft, const AnomalyRecord& record) {

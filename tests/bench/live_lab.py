@@ -118,7 +118,8 @@ class Sensor:
         self.eve = os.path.join(lab.folder, name + ".json")
         self.log = os.path.join(lab.folder, name + ".log")
         command = [binary, "run", "-i", lab.tap_if, "-o", self.eve, "--workers", str(workers),
-                   "--set", "http.listen=127.0.0.1:%d" % port, "--set", "sandbox.user=nobody"]
+                   "--set", "http.listen=127.0.0.1:%d" % port, "--set", "sandbox.user=nobody",
+                   "--set", "alerts.collapse_window=0"]  # each alert is counted
         for setting in settings:
             command += ["--set", setting]
         self.process = lab.start(lab.tap, command, stderr=open(self.log, "w"), env=environment)

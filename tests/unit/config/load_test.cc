@@ -74,10 +74,13 @@ limits: {memory: 64MiB, flows: 1_000, frame: 1GB, out_of_order: 65536, pickle_st
          pickle_depth: 66, pickle_text: 8KiB}
 stream: {handshake_timeout: 1s, idle_timeout: 90m, ignored_timeout: 3h, closed_timeout: 1d}
 policy: {dangerous: more.yaml, safe: [a.yaml, /abs/b.yaml]}
+networks: {trusted: 192.0.2.0/24, listeners: ["10.0.0.5:50000 key", "[fd00::/8]:* no-manager"]}
+auth: {weak_keys: leaked.txt, weak_key_cpu: 0, show_keys: yes, bruteforce: {failures: 2, window: 1h}}
 rules:
-  pickle.code-execution: {severity: low, enabled: false}
-  pickle.unknown-call: {severity: 2, enabled: no}
-  exposure.unauthenticated: {severity: high, enabled: False}
+  pickle.code-execution: {severity: low, enabled: false, threshold: {count: 2, window: 5s}, suppress: 10.0.0.0/8}
+  pickle.unknown-call: {severity: 2, enabled: no, threshold: {count: 3, window: 6s}, suppress: [callable=a.*, "::1"]}
+  exposure.unauthenticated: {severity: high, enabled: False, threshold: {count: 4, window: 7s}, suppress: source=::1}
+alerts: {collapse_after: 1, collapse_window: 0}
 outputs:
   eve: {file: eve.json, types: [alert, flow], rotate_size: 1GiB, rotate_interval: 1d, rotate_keep: 0}
   syslog: {address: "udp://[::1]:514", facility: local7, types: flow}
@@ -124,6 +127,9 @@ TEST(Config, ReadsEveryKindOfValue) {
   EXPECT_FALSE(config.rules.at("pickle.unknown-call").enabled);
   EXPECT_EQ(config.rules.at("pickle.unknown-call").severity, 2);
   EXPECT_EQ(config.rules.at("exposure.unauthenticated").severity, 1);
+  EXPECT_EQ(config.rules.at("pickle.unknown-call").suppress, (std::vector<std::string>{"callable=a.*", "::1"}));
+  EXPECT_EQ(config.auth.weak_keys, std::vector<std::string>{"/etc/pickletap/leaked.txt"});
+  EXPECT_EQ(config.auth.bruteforce_window_s, 3600U);
   EXPECT_EQ(config.outputs.eve.types, (EventTypes{true, false, false, false, true, false}));
   EXPECT_EQ(config.outputs.eve.file, "/etc/pickletap/eve.json");
   EXPECT_EQ(config.outputs.eve.rotate_interval_s, 86400U);
@@ -182,7 +188,8 @@ TEST(ConfigKeys, RangesFitTheirFields) {
 
 TEST(Config, SaysWhereAndWhatIsWrong) {
   const std::string sections =
-      "(there are: sensor, capture, limits, stream, policy, rules, outputs, http, logging, sandbox)";
+      "(there are: sensor, capture, limits, stream, policy, networks, auth, rules, alerts, outputs, http, logging, "
+      "sandbox)";
   const struct {
     std::string yaml, want;
   } cases[] = {
@@ -259,6 +266,16 @@ TEST(Config, SaysWhereAndWhatIsWrong) {
       {"logging: {level: loud}\n", "p.yaml:1: logging.level: expected debug, info, warning or error, not 'loud'"},
       {"sandbox: {user: ''}\n", "p.yaml:1: sandbox.user: '' is no user name"},
       {"policy:\n  safe: ['']\n", "p.yaml:2: policy.safe: not a file name"},
+      {"networks:\n  trusted: [10.0.0.0/8, 10.0.0.1/8]\n",
+       "p.yaml:2: networks.trusted: '10.0.0.1/8' is no network (write 10.0.0.0/8, 192.0.2.7 or fd00::/8, no bits "
+       "behind "
+       "the prefix)"},
+      {"networks: {listeners: [10.0.0.5 key]}\n",
+       "p.yaml:1: networks.listeners: '10.0.0.5 key' is no expectation (write '10.0.0.5:50000 key digest=sha256 "
+       "no-manager peers=10.0.0.0/8', words as needed)"},
+      {"rules: {pickle.unknown-call: {suppress: host=a}}\n",
+       "p.yaml:1: rules.pickle.unknown-call.suppress: 'host=a' is no case (write 10.0.0.0/8, source=NETWORK, "
+       "listener=ADDRESS:PORT or callable=NAME, or several in one)"},
       {"limits:\n  flows: [1\n", "p.yaml:3: not YAML: end of sequence flow not found"},
       {"a: b: c\n", "p.yaml:1: not YAML: illegal map value"},
       {"limits: {}\n---\nlimits: {}\n", "p.yaml: more than one YAML document (remove the --- between them)"},

@@ -26,6 +26,10 @@ TEST(Reload, TakesRulesPolicyNameAndLogLevel) {
   next.rules["pickle.malformed"].enabled = false;
   next.policy.safe_files = {"/nowhere/safe.yaml"};
   next.logging.level = "debug";
+  next.networks.trusted = {"192.0.2.0/24"};
+  next.auth.weak_keys = {"/nowhere/keys"};
+  next.rules["pickle.malformed"].suppress = {"10.0.0.0/8"};
+  next.alerts.collapse_after = 1;
   Config current;
   take_reloadable(next, current);
   EXPECT_EQ(current.sensor.name, "other");

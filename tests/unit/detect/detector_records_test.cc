@@ -11,6 +11,13 @@
 namespace pickletap {
 namespace {
 
+/// Events here have no addresses.
+Config trusting() {
+  Config config;
+  config.networks.trusted.emplace_back("0.0.0.0");
+  return config;
+}
+
 class Keeper final : public RecordSink {
  public:
   void write(const Record& record) override { records.push_back(record); }
@@ -83,7 +90,7 @@ TEST(DetectorRecords, SignaturesNameReasonsAndCallables) {
   };
   for (const auto& row : table) {
     Keeper keeper;
-    Detector detector(Config{}, keeper);
+    Detector detector(trusting(), keeper);
     detector.put(event_of(seen_with(row.findings)));
     ASSERT_EQ(keeper.all<Alert>().size(), 1U);
     EXPECT_EQ(keeper.all<Alert>()[0].signature, row.want);
@@ -92,7 +99,7 @@ TEST(DetectorRecords, SignaturesNameReasonsAndCallables) {
 
 TEST(DetectorRecords, OnePickleBreaksEachRuleOnce) {
   Keeper keeper;
-  Detector detector(Config{}, keeper);
+  Detector detector(trusting(), keeper);
   detector.put(event_of(
       seen_with({finding(PickleRule::kMalformed, "", "ends before STOP"),
                  finding(PickleRule::kCodeExecution, "os.system", "runs a command", "CWE-78"),
@@ -115,7 +122,7 @@ TEST(DetectorRecords, OnePickleBreaksEachRuleOnce) {
 
 TEST(DetectorRecords, OutcomeIsWhatTheDissectorKnows) {
   Keeper keeper;
-  Detector detector(Config{}, keeper);
+  Detector detector(trusting(), keeper);
   PickleSeen seen = seen_with({finding(PickleRule::kCodeExecution, "os.system", "runs a command")});
   detector.put(event_of(seen));
   seen.not_unpickled = true;
@@ -127,7 +134,7 @@ TEST(DetectorRecords, OutcomeIsWhatTheDissectorKnows) {
 
 TEST(DetectorRecords, OversizedFramesAndFailuresAreAlerts) {
   Keeper keeper;
-  Detector detector(Config{}, keeper);
+  Detector detector(trusting(), keeper);
   detector.put(event_of(FrameOversized{{0, uint64_t{1} << 33, 12, FrameKind::kBytes}}));
   HandshakeStep failure;
   failure.kind = HandshakeStepKind::kFailure;
@@ -144,7 +151,7 @@ TEST(DetectorRecords, OversizedFramesAndFailuresAreAlerts) {
 
 TEST(DetectorRecords, OtherFactsBecomeRecords) {
   Keeper keeper;
-  Detector detector(Config{}, keeper);
+  Detector detector(trusting(), keeper);
   detector.put(event_of(FrameSeen{1, 2, 3, FrameKind::kBytes}));
   detector.put(event_of(HandshakeEnded{}));
   detector.put(event_of(HandshakeEnded{}, Direction::kToServer, AuthState::kFailed));
@@ -176,7 +183,7 @@ TEST(DetectorRecords, OtherFactsBecomeRecords) {
 
 TEST(DetectorRecords, OfAHandshakeThatNeverEndedTheListenerIsToldAtTheEnd) {
   Keeper keeper;
-  Detector detector(Config{}, keeper);
+  Detector detector(trusting(), keeper);
   HandshakeStep challenge;
   detector.put(event_of(challenge, Direction::kToClient, AuthState::kPending));
   EXPECT_TRUE(keeper.all<ListenerRecord>().empty());

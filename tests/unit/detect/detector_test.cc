@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -98,11 +99,16 @@ HandshakeStep step(HandshakeStepKind kind, Digest digest = Digest::kSha256) {
   HandshakeStep step;
   step.kind = kind;
   step.digest = digest;
+  if (kind != HandshakeStepKind::kChallenge) return step;
+  const std::string challenge = "{sha256}" + std::string(40, 'c');  // as long as CPython's
+  step.length = static_cast<uint16_t>(challenge.size());
+  std::copy(challenge.begin(), challenge.end(), step.bytes.begin());
   return step;
 }
 
 class DetectorTest : public ::testing::Test {
  protected:
+  DetectorTest() { config_.networks.trusted.emplace_back("0.0.0.0"); }  // where no address is said
   Written written_;
   Config config_;
 };

@@ -71,6 +71,10 @@ inline std::string describe(const Observation& o) {
     out << "oversized " << oversized->frame.length;
   } else if (const auto* anomaly = std::get_if<StreamAnomaly>(&o.fact)) {
     out << "anomaly " << anomaly->what << ' ' << anomaly->bytes;
+  } else if (const auto* breach = std::get_if<HandshakeViolation>(&o.fact)) {
+    static constexpr std::string_view kNames[] = {"oversized", "no answer", "no verdict"};
+    out << "breach " << kNames[static_cast<size_t>(breach->what)] << (breach->server_challenges ? " 1st" : " 2nd")
+        << (breach->by == kServer ? " by client " : " by server ") << breach->length;
   }
   return out.str();
 }

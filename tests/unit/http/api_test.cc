@@ -53,11 +53,11 @@ TEST(Api, ListenersInFull) {
   const json::value answer = json::parse(listeners_json(sensor.known_listeners));
   const json::array& listeners = answer.at("listeners").as_array();
   ASSERT_EQ(listeners.size(), 4U);
-  EXPECT_EQ(listeners[2],
-            json::parse(R"({"address":"10.99.0.1","port":50002,"vlan":[100,7],
-      "auth":{"state":"one-way","digest":"md5"},"application":"connection","python":"<=3.11",
+  EXPECT_EQ(listeners[2], json::parse(R"({"address":"10.99.0.1","port":50002,"vlan":[100,7],
+      "auth":{"state":"one-way","digest":"md5","weak_key":false},"application":"connection","messages":null,"python":"<=3.11",
       "first_seen":"2026-11-21T10:00:00.123456+0000","last_seen":")" +
-                        std::string(listeners[2].at("last_seen").as_string()) + R"(","flows":3,"peers":2})"));
+                                      std::string(listeners[2].at("last_seen").as_string()) +
+                                      R"(","flows":3,"peers":2,"untrusted_peers":0})"));
   EXPECT_EQ(listeners[1].at("address"), "2001:db8::1");
   EXPECT_TRUE(listeners[0].at("auth").at("digest").is_null());
   EXPECT_TRUE(listeners[0].at("python").is_null());

@@ -107,7 +107,7 @@ inline Alert largest_alert(const std::string& piece) {
   return a;
 }
 
-inline ListenerRecord listener() { return {head(), "new", kTime - 1'000'000'000, 3, 2}; }
+inline ListenerRecord listener() { return {head(), "new", kTime - 1'000'000'000, kTime, 3, 2}; }
 
 inline FlowRecord flow() { return {head(), kTime, EndReason::kFin}; }
 
