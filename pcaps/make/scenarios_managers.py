@@ -4,7 +4,7 @@ from scenario import RAN, alert, manager
 SCENARIOS = [
     manager("manager-recon-27", "A client asks a manager what it holds, one thing twice.", "2.7", "2.7", ["recon"], "office",
             alerts=[alert("manager.recon", count=2)]),
-    manager("manager-recon-38", "The same with 3.8.", "3.8", "3.8", ["recon"], "office",
+    manager("manager-recon-38", "The same with 3.8.", "3.8", "3.8", ["dummy", "recon"], "office",
             alerts=[alert("manager.recon", count=3)]),
     manager("manager-recon-313", "The same with 3.13.", "3.13", "3.13", ["recon"], "office",
             alerts=[alert("manager.recon", count=3)]),

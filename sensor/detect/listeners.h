@@ -30,7 +30,7 @@ struct Listener {
   std::set<std::string> unknown_callables;  ///< alerted on
   bool legacy_digest_told = false;
   ManagerObjects objects;
-  std::set<std::string> recon_told;  ///< peer and method
+  std::set<std::string> recon_told;       ///< peer and method
   Digest best_challenge = Digest::kNone;  ///< the strongest it asked for
   bool downgrade_told = false;
   Messages messages = Messages::kUnknown;

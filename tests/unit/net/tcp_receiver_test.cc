@@ -11,6 +11,12 @@
 namespace pickletap {
 namespace {
 
+/// None of these packets is in a tunnel.
+DecodeResult decode_packet(LinkType link, ByteSpan frame, uint32_t wire_bytes, Packet& packet) {
+  Encapsulation outer;
+  return pickletap::decode_packet(link, frame, wire_bytes, packet, outer);
+}
+
 constexpr uint8_t kAck = TcpFlag::kAck;
 constexpr uint32_t kFirst = 5001;  // the receiver's first byte
 
