@@ -46,7 +46,10 @@ struct Config {
     uint32_t handshake_timeout_s = 60, idle_timeout_s = 3600, ignored_timeout_s = 120, closed_timeout_s = 10;
   } stream;
   struct {
-    std::vector<std::string> dangerous_files, safe_files;  ///< over the built-in lists
+    std::vector<std::string> dangerous_files, safe_files;      ///< over the built-in lists
+    std::vector<std::string> allow_lists;                      ///< files (allow_list.h)
+    std::string mode = "alert";                                ///< what is done about them: alert, learn or enforce
+    std::string learn_file = "/var/log/pickletap/allow.yaml";  ///< of `run` in mode learn
   } policy;
   struct Rule {
     bool enabled = true;

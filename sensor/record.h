@@ -50,6 +50,16 @@ struct RecordHead {
   const Endpoint& receiver() const { return from == Direction::kToServer ? server() : client(); }
 };
 
+/// What left an allow list, and which one.
+struct LeftAllowList {
+  bool enforced = false;  ///< else enforcing would have raised it
+  std::string file;       ///< and line: of the listener's (first) entry
+  unsigned line = 0;
+  std::vector<std::string> callables;  ///< a few
+  std::string method;                  ///< "Type.method"
+  std::string peer;                    ///< an address
+};
+
 struct Alert {
   RecordHead head;
   const RuleInfo* rule = nullptr;
@@ -62,6 +72,7 @@ struct Alert {
   ManagerRequest manager;
   bool has_outcome = false;  ///< only alerts about a pickle have one
   Outcome outcome = Outcome::kAttempted;
+  LeftAllowList left;  ///< no `file`: it is not about an allow list
 };
 
 /// A listener was first seen, or what is known of it changed.

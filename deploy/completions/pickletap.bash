@@ -32,7 +32,7 @@ _pickletap() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      run | replay | explain | rules | check-config)
+      run | replay | explain | learn | rules | check-config)
         command="$word"
         break
         ;;
@@ -42,12 +42,13 @@ _pickletap() {
   local configured="$common -c --config --set -q --quiet -v --verbose"
   case "$command" in
     '')
-      COMPREPLY=($(compgen -W "run replay explain rules check-config $common --version" -- "$current"))
+      COMPREPLY=($(compgen -W "run replay explain learn rules check-config $common --version" -- "$current"))
       return
       ;;
     run) options="$configured -i --interface -f --filter -o --output --workers" ;;
     replay) options="$configured --json -f --filter -o --output --fail-on" ;;
     explain) options="$configured --json --fail-on" ;;
+    learn) options="$configured -f --filter -o --output --merge --include-dangerous" ;;
     rules) options="$common --json" ;;
     check-config) options="$common -c --config --dump --json --set -q --quiet" ;;
   esac
@@ -57,7 +58,7 @@ _pickletap() {
     return
   fi
   case "$command" in
-    replay | explain) _pickletap_files "$current" ;;
+    replay | explain | learn) _pickletap_files "$current" ;;
     check-config) _pickletap_files "$current" '*.yaml' ;;
   esac
 }
