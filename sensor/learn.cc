@@ -78,21 +78,6 @@ bool write_out(const LearnOptions& options, const std::string& text) {
 
 }  // namespace
 
-std::string allow_list_about() {
-  return "What each listener may be sent and by whom, as pickletap learned it from traffic believed good. Read it, "
-         "edit it.\n"
-         "In force with policy.allow_lists: [this file] and policy.mode: enforce; with mode: alert it only tells.\n"
-         "\n"
-         "An entry covers the listeners that its address, port and vlan fit; \"any\", or a key left out, limits "
-         "nothing,\n"
-         "[] allows nothing. Addresses may be networks (10.0.0.0/8). Callables are what pickles may name, by "
-         "direction;\n"
-         "\"collections.*\" is a whole module, \"*\" everything. Methods are Type.method, Type.create, and functions "
-         "of a\n"
-         "manager's server; \"*.append\" is that method of any type, also of objects whose type was not seen.\n"
-         "Learning again with --merge keeps what stands here, but not comments.";
-}
-
 int learn(Config config, const LearnOptions& options) {
   if (options.merge && options.output.empty()) throw std::runtime_error("--merge needs -o FILE");
   config.policy.mode = "learn";

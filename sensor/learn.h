@@ -17,9 +17,6 @@ struct LearnOptions {
   bool quiet = false, verbose = false;
 };
 
-/// The head of an allow list, for allow_list_text(): what it is and how to edit it.
-std::string allow_list_about();
-
 /// Returns an ExitCode: kAlerted when something dangerous was left out. Throws ConfigError, PolicyError and usage errors
 /// before anything was read.
 int learn(Config config, const LearnOptions& options);

@@ -11,6 +11,7 @@
 #include "sensor/capture/live_clock.h"
 #include "sensor/daemon/capture_thread.h"
 #include "sensor/daemon/detection_thread.h"
+#include "sensor/daemon/list_writer.h"
 #include "sensor/daemon/policy_store.h"
 #include "sensor/daemon/recent_alerts.h"
 #include "sensor/event_queue.h"
@@ -73,6 +74,7 @@ class Sensor final : public StatusSource {
   };
   std::vector<QueuedPlace> queued_outputs_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
+  std::unique_ptr<ListWriter> learned_writer_;  // policy.mode: learn; else null
   std::unique_ptr<DetectionThread> detection_;
   std::vector<std::unique_ptr<CaptureThread>> captures_;  // all workers of the first interface, then the next's
   std::string why_no_seccomp_;

@@ -9,6 +9,9 @@
 
 namespace pickletap {
 
+/// The head of a list that was learned: what it is and how to edit it.
+std::string allow_list_about();
+
 /// `about`: lines for the head of the file, made comments here.
 std::string allow_list_text(const AllowList& list, const std::string& about);
 
