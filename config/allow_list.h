@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "config/config.h"
@@ -29,7 +30,10 @@ struct AddressRange {
   bool contains(const std::array<uint8_t, 16>& address, bool address_is_v6) const;
   /// "10.0.0.0/8"; without the prefix where it is a single address.
   std::string text() const;
-  friend auto operator<=>(const AddressRange&, const AddressRange&) = default;
+  friend bool operator==(const AddressRange&, const AddressRange&) = default;
+  friend bool operator<(const AddressRange& a, const AddressRange& b) {
+    return std::tie(a.is_v6, a.bytes, a.prefix_bits) < std::tie(b.is_v6, b.bytes, b.prefix_bits);
+  }
 };
 
 /// "10.0.0.1", "10.0.0.0/8", "fd00::/8"; bits behind the prefix are cleared. Nothing: it is none.

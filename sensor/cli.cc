@@ -117,6 +117,10 @@ Commands add_commands(CLI::App& app, Options& options) {
   replay.add_flag("--json", options.replay.json, "EVE JSON lines on standard output");
   add_filter(replay, options.filter);
   replay.add_option("-o,--output", options.replay.output, "Write EVE JSON lines to this file")->type_name("FILE");
+  replay
+      .add_option("--evidence", options.replay.evidence,
+                  "Write the packets and the pickle of each alert to this folder")
+      ->type_name("DIR");
   add_fail_on(replay, options.fail_on);
 
   CLI::App& explain = add_command(app, "explain", "Say what the pickles of a file would do");

@@ -72,7 +72,8 @@ struct Alert {
   ManagerRequest manager;
   bool has_outcome = false;  ///< only alerts about a pickle have one
   Outcome outcome = Outcome::kAttempted;
-  LeftAllowList left;  ///< no `file`: it is not about an allow list
+  std::string capture_file;  ///< of the evidence; empty: none
+  LeftAllowList left;        ///< no `file`: it is not about an allow list
 };
 
 /// A listener was first seen, or what is known of it changed.

@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "config/allow_list.h"
@@ -10,6 +13,7 @@
 #include "sensor/capture_reader.h"
 #include "sensor/counters.h"
 #include "sensor/detect/detector.h"
+#include "sensor/evidence_collector.h"
 #include "sensor/output/console.h"
 #include "sensor/output/event_writer.h"
 #include "sensor/output/file.h"
@@ -43,7 +47,8 @@ class Replay {
         progress_(!options.quiet),
         reader_(config, captures_, progress_),
         writer_(EveContext{config.sensor.name, captures_, false}),
-        detector_(config, writer_) {
+        evidence_(options.evidence.empty() ? nullptr : std::make_unique<EvidenceCollector>(options.evidence, writer_)),
+        detector_(config, evidence_ ? static_cast<RecordSink&>(*evidence_) : static_cast<RecordSink&>(writer_)) {
     add_configured_policy(policy_, config);
     detector_.set_allow_list(std::make_shared<const AllowList>(configured_allow_list(config)));
     EventTypes types = config.outputs.eve.types;
@@ -59,17 +64,19 @@ class Replay {
     }
     writer_.add(worst_);
     worker_ = std::make_unique<Worker>(config_, policy_, detector_, types.python_mp);
+    worker_->set_flow_packets(evidence_.get());
   }
 
   int run(bool failed) {
     failed = !reader_.read_all(*worker_) || failed;
     worker_->finish();
     detector_.finish();
+    if (evidence_) evidence_->flush();
     progress_.clear();
     write_stats();
     if (console_ && reader_.captures_opened() > 0) console_->finish();
     writer_.finish();
-    failed = failed || writer_.failed() || (console_ && console_->failed());
+    failed = failed || (evidence_ && evidence_->failed()) || writer_.failed() || (console_ && console_->failed());
     if (failed) return ExitCode::kFailed;
     if (options_.fail_on && worst_.reaches(*options_.fail_on)) return ExitCode::kAlerted;
     return ExitCode::kDone;
@@ -80,7 +87,14 @@ class Replay {
     const FlowTableCounters flows = worker_->flow_counters();
     const DetectorSnapshot detection = detector_.snapshot();
     const UnwrapCounters unwrapped = worker_->unwrap_counters();
-    CounterSources sources{reader_.counters(), unwrapped, flows, worker_->dissector_counters(), detection, {}};
+    EvidenceCounts evidence;
+    if (evidence_) {
+      const EvidenceCounters& files = evidence_->counters();
+      evidence = {files.written,          files.failed, files.deleted, files.left_out, evidence_->packets_let_go(),
+                  evidence_->kept_bytes()};
+    }
+    CounterSources sources{reader_.counters(), unwrapped, flows,   worker_->dissector_counters(),
+                           detection,          {},        evidence};
     for (const auto& counted : writer_.counters()) {
       sources.outputs.push_back({counted.output, {counted.counters->events.load(), counted.counters->dropped.load()}});
     }
@@ -96,6 +110,7 @@ class Replay {
   WorstAlert worst_;
   std::unique_ptr<Console> console_;
   EventWriter writer_;
+  std::unique_ptr<EvidenceCollector> evidence_;
   Detector detector_;
   std::unique_ptr<Worker> worker_;
 };
@@ -104,6 +119,10 @@ class Replay {
 
 int replay(const Config& config, const ReplayOptions& options) {
   bool failed = false;
+  if (std::error_code error; !options.evidence.empty() && !std::filesystem::is_directory(options.evidence)) {
+    std::filesystem::create_directories(options.evidence, error);
+    if (error) throw std::runtime_error("--evidence: " + options.evidence + ": " + error.message());
+  }
   std::vector<std::string> captures = capture_files(options.files, options.verbose, failed);
   Replay run(config, options, std::move(captures));
   return run.run(failed);

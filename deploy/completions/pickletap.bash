@@ -18,7 +18,7 @@ _pickletap_value() {
     -i | --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$2")) ;;
     --fail-on) COMPREPLY=($(compgen -W 'high medium low' -- "$2")) ;;
     -c | --config) _pickletap_files "$2" '*.yaml' ;;
-    -o | --output) _pickletap_files "$2" ;;
+    -o | --output | --evidence) _pickletap_files "$2" ;;
     -f | --filter | --workers | --set) COMPREPLY=() ;;
     *) return 1 ;;
   esac
@@ -46,7 +46,7 @@ _pickletap() {
       return
       ;;
     run) options="$configured -i --interface -f --filter -o --output --workers" ;;
-    replay) options="$configured --json -f --filter -o --output --fail-on" ;;
+    replay) options="$configured --json -f --filter -o --output --evidence --fail-on" ;;
     explain) options="$configured --json --fail-on" ;;
     learn) options="$configured -f --filter -o --output --merge --include-dangerous" ;;
     rules) options="$common --json" ;;

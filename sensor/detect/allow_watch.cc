@@ -32,6 +32,8 @@ void add_shown(std::vector<std::string>& names, const std::string& name) {
 
 std::string allow_name_of(const ManagerRequest& request) {
   if (request.method.empty()) return {};
+  // A type called "*" must not read as any type.
+  if (request.type_id.find('*') != std::string::npos) return "?." + request.method;
   if (!request.type_id.empty()) return request.type_id + "." + request.method;
   return request.to_server ? request.method : "*." + request.method;
 }
@@ -141,11 +143,12 @@ AllowEntry* AllowWatch::learned_entry(const RecordHead& head) {
   return &entry;
 }
 
-void AllowWatch::learn_name(std::optional<AllowedNames>& names, const std::string& name, const std::string& comment) {
+void AllowWatch::learn_name(std::optional<AllowedNames>& names, const std::string& name, const std::string& comment,
+                            bool is_method) {
   if (!names) names.emplace();
   if (names->names().contains(name)) return;
   // A star from the wire would allow what was never seen.
-  const bool is_name = name.find('*', is_any_type(name) ? 1 : 0) == std::string::npos && !name.empty();
+  const bool is_name = name.find('*', is_method && is_any_type(name) ? 1 : 0) == std::string::npos && !name.empty();
   const bool is_text = std::all_of(name.begin(), name.end(), [](char c) { return static_cast<uint8_t>(c) >= 0x20; });
   if (!is_name || !is_text || name.size() > AllowList::kMaxNameBytes || names->names().size() >= kMaxNames) {
     ++lost_;
@@ -177,10 +180,10 @@ void AllowWatch::learn_pickle(const RecordHead& head, const PickleReport& report
   auto& names = head.from == Direction::kToServer ? entry->to_server : entry->to_client;
   for (const std::string& name : report.reached) {
     const auto danger = dangers.find(name);
-    learn_name(names, name, danger == dangers.end() ? "" : "dangerous: " + danger->second);
+    learn_name(names, name, danger == dangers.end() ? "" : "dangerous: " + danger->second, false);
   }
   if (report.reached_more) ++lost_;
-  if (!method.empty()) learn_name(entry->methods, method, "");
+  if (!method.empty()) learn_name(entry->methods, method, "", true);
 }
 
 void AllowWatch::learn_peer(const RecordHead& head) {

@@ -58,7 +58,8 @@ class AllowWatch {
   static Key key_of(const RecordHead& head);
   const Entries& entries_of(const RecordHead& head);
   AllowEntry* learned_entry(const RecordHead& head);
-  void learn_name(std::optional<AllowedNames>& names, const std::string& name, const std::string& comment);
+  void learn_name(std::optional<AllowedNames>& names, const std::string& name, const std::string& comment,
+                  bool is_method);
 
   Mode mode_ = Mode::kAlert;
   bool include_dangerous_ = false;

@@ -41,7 +41,7 @@ FlowTable::FlowTable(const FlowTableConfig& config, Protocols protocols, EventSi
 
 FlowTable::~FlowTable() = default;
 
-void FlowTable::process(const Packet& packet) {
+const Flow* FlowTable::process(const Packet& packet) {
   advance(packet.time_ns, packet.number);
   ++counters_.packets;
   counters_.bytes += packet.wire_bytes;
@@ -54,10 +54,12 @@ void FlowTable::process(const Packet& packet) {
   flow.bytes[oriented.side] += packet.wire_bytes;
   constexpr uint8_t kControl = TcpFlag::kSyn | TcpFlag::kFin | TcpFlag::kRst;
   if (flow.state == FlowState::kIgnored && !has_flag(packet, kControl)) [[likely]]
-    return;
+    return nullptr;
   now_ns_ = packet.time_ns;
   now_number_ = packet.number;
+  const bool was_dissected = flow.body != kNoBody;
   process_by_state(index, packet, oriented.side);
+  return was_dissected || flow.body != kNoBody ? &flow : nullptr;
 }
 
 void FlowTable::process_by_state(uint32_t index, const Packet& packet, unsigned side) {

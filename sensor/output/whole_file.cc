@@ -29,7 +29,7 @@ bool write_all(int fd, std::string_view text) {
 std::string write_whole_file(const std::string& path, std::string_view text) {
   const std::string draft = path + ".new";
   const auto failed = [&](bool made) {
-    const std::string why = std::generic_category().message(errno);
+    std::string why = std::generic_category().message(errno);
     if (made) unlink(draft.c_str());
     return why;
   };
@@ -37,7 +37,7 @@ std::string write_whole_file(const std::string& path, std::string_view text) {
   if (fd < 0) return failed(false);
   const bool written = write_all(fd, text) && fdatasync(fd) == 0;
   if (!written) {
-    const std::string why = failed(true);
+    std::string why = failed(true);
     ::close(fd);
     return why;
   }

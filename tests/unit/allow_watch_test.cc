@@ -127,6 +127,21 @@ TEST(AllowWatch, NoNameFromTheWireBecomesAPattern) {
   }
 }
 
+TEST(AllowWatch, ATypeCalledStarIsNotAnyType) {
+  ManagerRequest request;
+  request.method = "system";
+  EXPECT_EQ(allow_name_of(request), "*.system") << "of an object whose type is not known";
+  request.type_id = "*";
+  EXPECT_EQ(allow_name_of(request), "?.system");
+  request.type_id = "Calculator";
+  EXPECT_EQ(allow_name_of(request), "Calculator.system");
+  request = {};
+  request.to_server = true;
+  EXPECT_EQ(allow_name_of(request), "");
+  request.method = "shutdown";
+  EXPECT_EQ(allow_name_of(request), "shutdown");
+}
+
 TEST(AllowWatch, LearnsNothingFromADangerousPickle) {
   PickleReport report = report_of({"shapes.Circle", "posix.system"});
   report.findings.push_back({PickleRule::kCodeExecution, "posix.system", "c", "runs a command", 0, {}, {}, {}});

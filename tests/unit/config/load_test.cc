@@ -73,7 +73,7 @@ capture: {interfaces: [eth0, eth1.5], filter: "tcp and not port 22", snaplen: 15
 limits: {memory: 64MiB, flows: 1_000, frame: 1GB, out_of_order: 65536, pickle_stack: 64, pickle_memo: 65,
          pickle_depth: 66, pickle_text: 8KiB}
 stream: {handshake_timeout: 1s, idle_timeout: 90m, ignored_timeout: 3h, closed_timeout: 1d}
-policy: {dangerous: more.yaml, safe: [a.yaml, /abs/b.yaml]}
+policy: {dangerous: more.yaml, safe: [a.yaml, /abs/b.yaml], allow_lists: allow.yaml, mode: enforce, learn_file: l.yaml}
 rules:
   pickle.code-execution: {severity: low, enabled: false}
   pickle.unknown-call: {severity: 2, enabled: no}
@@ -121,6 +121,9 @@ TEST(Config, ReadsEveryKindOfValue) {
   EXPECT_EQ(config.stream.idle_timeout_s, 5400U);
   EXPECT_EQ(config.policy.dangerous_files, std::vector<std::string>{"/etc/pickletap/more.yaml"});
   EXPECT_EQ(config.policy.safe_files, (std::vector<std::string>{"/etc/pickletap/a.yaml", "/abs/b.yaml"}));
+  EXPECT_EQ(config.policy.allow_lists, std::vector<std::string>{"/etc/pickletap/allow.yaml"});
+  EXPECT_EQ(config.policy.mode, "enforce");
+  EXPECT_EQ(config.policy.learn_file, "/etc/pickletap/l.yaml");
   EXPECT_FALSE(config.rules.at("pickle.unknown-call").enabled);
   EXPECT_EQ(config.rules.at("pickle.unknown-call").severity, 2);
   EXPECT_EQ(config.rules.at("exposure.unauthenticated").severity, 1);
