@@ -35,14 +35,18 @@ class EvidenceOf : public testing::TestWithParam<Capture> {};
 
 TEST_P(EvidenceOf, EachAlertRaisesItAgain) {
   TempFolder folder;
-  for (const Event& alert : alerts_with_evidence(capture_path(GetParam().file), folder.path())) {
+  for (Event alert : alerts_with_evidence(capture_path(GetParam().file), folder.path())) {
+    // What came in a tunnel is kept as it was inside; VLANs outside are gone with it.
+    const bool tunnelled = alert.contains("tunnel");
+    if (tunnelled) alert.erase("vlan");
     const std::string file = text_at(alert, {"capture_file"});
     ASSERT_TRUE(fs::exists(file)) << file;
     EXPECT_EQ(fs::path(file).filename().string(), text_at(alert, {"flow_id"}) + "-" +
                                                       text_at(alert, {"alert", "signature_id"}) + "-" +
                                                       text_at(alert, {"alert", "rule"}) + ".pcapng");
     std::vector<std::string> again;
-    for (const Event& event : events_of_type(events_of(pickletap({"replay", "--json", file}).out), "alert")) {
+    for (Event event : events_of_type(events_of(pickletap({"replay", "--json", file}).out), "alert")) {
+      if (tunnelled) event.erase("vlan");
       again.push_back(essence(event));
     }
     EXPECT_THAT(again, Contains(essence(alert))) << file;
