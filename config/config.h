@@ -47,7 +47,10 @@ struct Config {
     std::string checksums = "auto";  ///< auto, always or never: do wrong TCP checksums speak against a segment
   } stream;
   struct {
-    std::vector<std::string> dangerous_files, safe_files;  ///< over the built-in lists
+    std::vector<std::string> dangerous_files, safe_files;      ///< over the built-in lists
+    std::vector<std::string> allow_lists;                      ///< files (allow_list.h)
+    std::string mode = "alert";                                ///< what is done about them: alert, learn or enforce
+    std::string learn_file = "/var/log/pickletap/allow.yaml";  ///< of `run` in mode learn
   } policy;
   struct {
     std::vector<std::string> trusted{"127.0.0.0/8",    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",

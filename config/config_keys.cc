@@ -21,6 +21,7 @@ constexpr std::string_view kFacilities[] = {"user",   "mail",   "daemon",   "aut
                                             "local3", "local4", "local5",   "local6", "local7"};
 constexpr std::string_view kRedisModes[] = {"list", "publish", "stream"};
 constexpr std::string_view kChecksumModes[] = {"auto", "always", "never"};
+constexpr std::string_view kPolicyModes[] = {"alert", "learn", "enforce"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error"};
 
 /// From the sensor's name to its policy: what stands above the rules.
@@ -152,6 +153,21 @@ std::vector<ConfigKey> sensing_keys() {
        .high = kMaxPolicyFiles,
        .field = [](Config& c) -> Field { return &c.policy.safe_files; },
        .says = "Files of safe callables over the built-in list."},
+      {.name = "policy.allow_lists",
+       .kind = KeyKind::kPaths,
+       .high = kMaxPolicyFiles,
+       .field = [](Config& c) -> Field { return &c.policy.allow_lists; },
+       .says = "Files that say what each listener may be sent, as `pickletap learn` writes them."},
+      {.name = "policy.mode",
+       .kind = KeyKind::kWord,
+       .words = kPolicyModes,
+       .field = [](Config& c) -> Field { return &c.policy.mode; },
+       .says = "enforce: leaving an allow list is pickle.not-allowed; alert: the same of low severity; learn: lists "
+               "are made."},
+      {.name = "policy.learn_file",
+       .kind = KeyKind::kPath,
+       .field = [](Config& c) -> Field { return &c.policy.learn_file; },
+       .says = "Where `pickletap run` writes the list that it learns."},
   };
 }
 

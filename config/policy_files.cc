@@ -266,6 +266,7 @@ void add_configured_policy(Policy& policy, const Config& config) {
   add_builtin_policy(policy);
   for (const std::string& file : config.policy.dangerous_files) add_policy_file(policy, file);
   for (const std::string& file : config.policy.safe_files) add_policy_file(policy, file);
+  policy.set_names_wanted(!config.policy.allow_lists.empty() || config.policy.mode == "learn");
 }
 
 }  // namespace pickletap

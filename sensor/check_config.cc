@@ -7,6 +7,7 @@
 #include <system_error>
 #include <variant>
 
+#include "config/allow_list.h"
 #include "config/dump.h"
 #include "config/policy_files.h"
 #include "config/weak_key_files.h"
@@ -65,6 +66,7 @@ int check_config(const CheckConfigOptions& options) {
   Policy policy;
   add_configured_policy(policy, loader.config());
   configured_weak_keys(loader.config());
+  configured_allow_list(loader.config());
   if (options.quiet && !options.dump) return ExitCode::kDone;
   BufferedFile out(STDOUT_FILENO, "standard output");
   out.append(!options.dump ? verdict(options.sources.file) : options.json ? json_dump(loader) : yaml_dump(loader));

@@ -17,6 +17,7 @@
 #include "sensor/command_config.h"
 #include "sensor/detect/rule_catalog.h"
 #include "sensor/explain.h"
+#include "sensor/learn.h"
 #include "sensor/logging.h"
 #include "sensor/output/console_text.h"
 #include "sensor/output/eve_record.h"
@@ -38,13 +39,14 @@ struct Options {
   RunOptions run;
   ReplayOptions replay;
   ExplainOptions explain;
+  LearnOptions learn;
   CheckConfigOptions check;
   bool rules_json = false;
 };
 
 /// The commands, to tell which one was given.
 struct Commands {
-  CLI::App *run, *replay, *explain, *rules, *check;
+  CLI::App *run, *replay, *explain, *learn, *rules, *check;
 };
 
 std::optional<Severity> severity_from(const std::string& word) {
@@ -115,6 +117,10 @@ Commands add_commands(CLI::App& app, Options& options) {
   replay.add_flag("--json", options.replay.json, "EVE JSON lines on standard output");
   add_filter(replay, options.filter);
   replay.add_option("-o,--output", options.replay.output, "Write EVE JSON lines to this file")->type_name("FILE");
+  replay
+      .add_option("--evidence", options.replay.evidence,
+                  "Write the packets and the pickle of each alert to this folder")
+      ->type_name("DIR");
   add_fail_on(replay, options.fail_on);
 
   CLI::App& explain = add_command(app, "explain", "Say what the pickles of a file would do");
@@ -123,6 +129,16 @@ Commands add_commands(CLI::App& app, Options& options) {
   explain.add_option("FILE", options.explain.files, "A file of pickles; - for standard input")->required();
   explain.add_flag("--json", options.explain.json, "One JSON line a file");
   add_fail_on(explain, options.fail_on);
+
+  CLI::App& learn = add_command(app, "learn", "Write the allow list of captures believed good");
+  add_sources(learn, options.sources);
+  add_verbosity(learn, options, "Errors only on standard error");
+  learn.add_option("FILE", options.learn.files, "pcap or pcapng; a directory of them; - for standard input")
+      ->required();
+  add_filter(learn, options.filter);
+  learn.add_option("-o,--output", options.learn.output, "Write the allow list to this file")->type_name("FILE");
+  learn.add_flag("--merge", options.learn.merge, "Add to the list that is in the file");
+  learn.add_flag("--include-dangerous", options.learn.include_dangerous, "Allow what is dangerous as well");
 
   CLI::App& rules = add_command(app, "rules", "List the rules");
   rules.add_flag("--json", options.rules_json, "One JSON line a rule");
@@ -133,7 +149,7 @@ Commands add_commands(CLI::App& app, Options& options) {
   CLI::Option* dump = check.add_flag("--dump", options.check.dump, "Print every value and where it comes from");
   check.add_flag("--json", options.check.json, "With --dump: as JSON")->needs(dump);
   check.add_flag("-q,--quiet", options.quiet, "Say nothing when it is valid");
-  return {&run, &replay, &explain, &rules, &check};
+  return {&run, &replay, &explain, &learn, &rules, &check};
 }
 
 // ---- Mistakes -------------------------------------------------------------------------------------------------------
@@ -198,6 +214,11 @@ int dispatch(const Commands& commands, Options& options) {
     return explain(config_of(loader), options.explain);
   }
   if (options.filter) loader.add_option("--filter", "capture.filter", {*options.filter});
+  if (commands.learn->parsed()) {
+    options.learn.quiet = options.quiet;
+    options.learn.verbose = options.verbose;
+    return learn(config_of(loader), options.learn);
+  }
   options.replay.fail_on = severity_from(options.fail_on);
   options.replay.quiet = options.quiet;
   options.replay.verbose = options.verbose;

@@ -196,6 +196,13 @@ std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources)
   gather_flows(sources.flows, out);
   gather_dissectors(sources.dissectors, out);
   gather_detector(sources.detection, out);
+  const EvidenceCounts& evidence = sources.evidence;
+  out.add("evidence_files_total", evidence.written, {{"result", "written"}});
+  out.add("evidence_files_total", evidence.failed, {{"result", "failed"}});
+  out.add("evidence_files_total", evidence.deleted, {{"result", "deleted"}});
+  out.add("evidence_files_total", evidence.left_out, {{"result", "left_out"}});
+  out.add("evidence_packets_let_go_total", evidence.packets_let_go);
+  out.add("memory_bytes", evidence.kept_bytes, {{"pool", "evidence"}});
   for (const auto& [output, counts] : sources.outputs) {
     out.add("output_events_total", counts.first, {{"output", std::string(output)}});
     out.add("output_dropped_total", counts.second, {{"output", std::string(output)}});

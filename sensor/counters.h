@@ -17,6 +17,12 @@ struct DetectorSnapshot;
 struct FlowTableCounters;
 struct UnwrapCounters;
 
+/// Of evidence; zeros where none is written.
+struct EvidenceCounts {
+  uint64_t written = 0, failed = 0, deleted = 0, left_out = 0;  ///< files
+  uint64_t packets_let_go = 0, kept_bytes = 0;
+};
+
 /// What one `stats` event and one scrape are made of. References live as long as the call.
 struct CounterSources {
   const CaptureCounters& capture;
@@ -26,6 +32,7 @@ struct CounterSources {
   const DetectorSnapshot& detection;
   /// Label and (events, dropped) of each output.
   std::vector<std::pair<std::string_view, std::pair<uint64_t, uint64_t>>> outputs;
+  EvidenceCounts evidence = {};
 };
 
 std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources);

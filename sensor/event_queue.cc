@@ -15,7 +15,7 @@ uint64_t bytes_of(const std::vector<std::string>& texts) {
 }
 
 uint64_t bytes_of(const PickleReport& report) {
-  uint64_t bytes = bytes_of(report.globals) + report.program.capacity();
+  uint64_t bytes = bytes_of(report.globals) + bytes_of(report.reached) + report.program.capacity();
   for (const PickleCall& call : report.calls) bytes += sizeof call + call.callable.capacity() + call.args.capacity();
   for (const PickleFinding& finding : report.findings) {
     bytes += sizeof finding + finding.callable.capacity() + finding.reason.capacity();

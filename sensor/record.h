@@ -59,6 +59,16 @@ struct OtherFlow {
   Endpoint client, server;
 };
 
+/// What left an allow list, and which one.
+struct LeftAllowList {
+  bool enforced = false;  ///< else enforcing would have raised it
+  std::string file;       ///< and line: of the listener's (first) entry
+  unsigned line = 0;
+  std::vector<std::string> callables;  ///< a few
+  std::string method;                  ///< "Type.method"
+  std::string peer;                    ///< an address
+};
+
 struct Alert {
   RecordHead head;
   const RuleInfo* rule = nullptr;
@@ -72,7 +82,9 @@ struct Alert {
   bool has_outcome = false;  ///< only alerts about a pickle have one
   Outcome outcome = Outcome::kAttempted;
   std::optional<OtherFlow> other_flow;
-  uint64_t repeated = 0;  ///< so many more alerts like this one were not written since the last
+  uint64_t repeated = 0;     ///< so many more alerts like this one were not written since the last
+  std::string capture_file;  ///< of the evidence; empty: none
+  LeftAllowList left;        ///< no `file`: it is not about an allow list
 };
 
 /// What a listener exchanges. Only pickles can run code.

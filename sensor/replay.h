@@ -14,6 +14,7 @@ namespace pickletap {
 struct ReplayOptions {
   std::vector<std::string> files;  ///< captures, directories of captures, or "-"
   std::string output;              ///< EVE file; empty: none
+  std::string evidence;            ///< folder for evidence, made where it is not there; empty: none
   bool json = false;               ///< EVE lines on standard output, and nothing else there
   bool quiet = false;              ///< alerts only, no summary and no progress
   bool verbose = false;

@@ -74,7 +74,7 @@ void Worker::on_packet(const Packet& packet, DecodeResult result) {
   if (packet.outer != nullptr) [[unlikely]] {
     on_enclosed(packet, result);
   } else if (result == DecodeResult::kTcp) {
-    flows_.process(packet);
+    process(packet);
   } else {
     flows_.advance(packet.time_ns, packet.number);
   }
@@ -82,7 +82,7 @@ void Worker::on_packet(const Packet& packet, DecodeResult result) {
 
 void Worker::on_enclosed(const Packet& packet, DecodeResult result) {
   if (const Packet* inner = unwrapper_.unwrap(packet, result)) {
-    flows_.process(*inner);
+    process(*inner);
   } else {
     flows_.advance(packet.time_ns, packet.number);
   }

@@ -18,8 +18,17 @@ namespace pickletap {
 /// The bounds of dissectors as the configuration has them.
 DissectorLimits dissector_limits(const Config& config);
 
+/// Sees the packets of dissected flows, each after it was processed.
+class FlowPackets {
+ public:
+  virtual ~FlowPackets() = default;
+  virtual void on_flow_packet(const Flow& flow, const Packet& packet) = 0;
+};
+
 class Worker final : public PacketHandler {
  public:
+  /// From now on; it outlives the worker. Null: nobody.
+  void set_flow_packets(FlowPackets* watcher) { watcher_ = watcher; }
   /// `policy` and `sink` outlive the worker. `every_frame`: report each frame (`python_mp` events). `workers`: among how
   /// many like this one the limits on flows and memory are divided.
   Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame, unsigned workers = 1);
@@ -43,10 +52,16 @@ class Worker final : public PacketHandler {
   const DissectorCounters& dissector_counters() const { return dissector_counters_; }
 
  private:
+  void process(const Packet& packet) {
+    const Flow* const flow = flows_.process(packet);
+    if (watcher_ != nullptr && flow != nullptr) [[unlikely]]
+      watcher_->on_flow_packet(*flow, packet);
+  }
   void on_enclosed(const Packet& packet, DecodeResult result);
   void tell_trouble();
 
   EventSink& sink_;
+  FlowPackets* watcher_ = nullptr;
   DissectorLimits limits_;
   PickleMachinePool machines_;
   DissectorCounters dissector_counters_;

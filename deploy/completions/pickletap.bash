@@ -18,7 +18,7 @@ _pickletap_value() {
     -i | --interface) COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$2")) ;;
     --fail-on) COMPREPLY=($(compgen -W 'high medium low' -- "$2")) ;;
     -c | --config) _pickletap_files "$2" '*.yaml' ;;
-    -o | --output) _pickletap_files "$2" ;;
+    -o | --output | --evidence) _pickletap_files "$2" ;;
     -f | --filter | --workers | --set) COMPREPLY=() ;;
     *) return 1 ;;
   esac
@@ -32,7 +32,7 @@ _pickletap() {
   COMPREPLY=()
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in
-      run | replay | explain | rules | check-config)
+      run | replay | explain | learn | rules | check-config)
         command="$word"
         break
         ;;
@@ -42,12 +42,13 @@ _pickletap() {
   local configured="$common -c --config --set -q --quiet -v --verbose"
   case "$command" in
     '')
-      COMPREPLY=($(compgen -W "run replay explain rules check-config $common --version" -- "$current"))
+      COMPREPLY=($(compgen -W "run replay explain learn rules check-config $common --version" -- "$current"))
       return
       ;;
     run) options="$configured -i --interface -f --filter -o --output --workers" ;;
-    replay) options="$configured --json -f --filter -o --output --fail-on" ;;
+    replay) options="$configured --json -f --filter -o --output --evidence --fail-on" ;;
     explain) options="$configured --json --fail-on" ;;
+    learn) options="$configured -f --filter -o --output --merge --include-dangerous" ;;
     rules) options="$common --json" ;;
     check-config) options="$common -c --config --dump --json --set -q --quiet" ;;
   esac
@@ -57,7 +58,7 @@ _pickletap() {
     return
   fi
   case "$command" in
-    replay | explain) _pickletap_files "$current" ;;
+    replay | explain | learn) _pickletap_files "$current" ;;
     check-config) _pickletap_files "$current" '*.yaml' ;;
   esac
 }

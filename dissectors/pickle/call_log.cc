@@ -361,6 +361,16 @@ bool CallLog::is_last_call(Value value) const {
   return value.is(ValueKind::kResult) && (value.payload() & 0xffff) == calls_.size() && !calls_.empty();
 }
 
+void CallLog::fill_reached(PickleReport& report) const {
+  report.reached_more = callables_.size() > PickleReport::kMaxGlobals;
+  const size_t count = std::min<size_t>(callables_.size(), PickleReport::kMaxGlobals);
+  report.reached.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    if (!callables_[i].module.empty() || !callables_[i].name.empty())
+      report.reached.push_back(callables_[i].full_name());
+  }
+}
+
 void CallLog::fill(PickleReport& report, const std::string& last_line) const {
   report.calls = calls_;
   report.calls_total = calls_total_;

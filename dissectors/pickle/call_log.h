@@ -141,6 +141,8 @@ class CallLog {
   void judge_references();
   /// Moves what was gathered into a report. `last_line`: the expression the pickle leaves, empty for none.
   void fill(PickleReport& report, const std::string& last_line) const;
+  /// The names for PickleReport::reached.
+  void fill_reached(PickleReport& report) const;
   /// True when the only value of interest is this result, so that the program needs no last line.
   bool is_last_call(Value value) const;
 

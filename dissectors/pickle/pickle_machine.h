@@ -86,7 +86,7 @@ class PickleMachine {
  private:
   // pickle_recall.cc
   bool recall(ByteSpan frame);
-  void learn();
+  void learn(const std::vector<std::string>& reached);
   PickleReport recalled_report() const;
 
   void start();

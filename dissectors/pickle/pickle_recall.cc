@@ -76,11 +76,12 @@ PickleReport PickleMachine::recalled_report() const {
   report.trailing_bytes = trailing_bytes();
   report.end = PickleEnd::kStop;
   report.told_before = told_before_;
+  report.reached = shape_->reached;
   return report;
 }
 
 /// What was answered without a finding is remembered, if all of the verdict can be.
-void PickleMachine::learn() {
+void PickleMachine::learn(const std::vector<std::string>& reached) {
   const ByteSpan frame = whole_frame_;
   if (frame.size() < PickleShape::kMinBytes || frame.size() > PickleShape::kMaxBytes || !shapes_->wants_one()) return;
   const TextLog& texts = store_.texts();
@@ -129,6 +130,7 @@ void PickleMachine::learn() {
   shape->called_by_name = called_by_name_;
   shape->told_before = told_before_;
   shape->told = told_news_;
+  shape->reached = reached;
   shape->root = root_;
   shapes_->learn(std::move(shape), frame);
 }

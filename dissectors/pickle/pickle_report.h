@@ -98,6 +98,10 @@ struct PickleReport {
   std::string_view receivers;   ///< who loads it so far, where that is not every Python; static text, else empty
   unsigned nested = 0;          ///< how deep pickles stood within pickles that a call in it loads; 0: none
   std::vector<std::string> globals;
+  /// All that it reaches by name: `globals`, and what it takes as an attribute of those. Also of a harmless pickle, where
+  /// Policy::names_wanted(); else empty. `reached_more`: there was no room for all.
+  std::vector<std::string> reached;
+  bool reached_more = false;
   std::vector<PickleCall> calls;
   uint64_t calls_total = 0;
   std::string program;

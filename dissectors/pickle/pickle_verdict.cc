@@ -116,7 +116,7 @@ PickleReport PickleMachine::report(bool in_full) {
   if (shape_ != nullptr) return recalled_report();
   PickleReport report = own_report(in_full);
   if (!whole_frame_.empty()) {
-    if (!in_full) learn();
+    if (!in_full) learn(report.reached);
     whole_frame_ = {};
   }
   follow_nested(report);
@@ -137,6 +137,7 @@ PickleReport PickleMachine::own_report(bool in_full) {
   if (!doubt_.empty() && (at_stop_ || log_.calls_total() > 0)) report.receivers = kOtherReceivers;
   const bool plain = !in_full && end_ == PickleEnd::kStop && trailing_bytes() == 0;
   report.told_before = told_before_;
+  if (policy_.names_wanted()) log_.fill_reached(report);
   if (plain && !log_.has_findings()) return report;
   if (told_ != nullptr) told_->add(log_.findings());
   write_texts();

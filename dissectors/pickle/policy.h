@@ -121,6 +121,10 @@ class Policy {
   const PolicyCategory& import_effect() const { return *import_effect_; }
   const PolicyCategory& resource_use() const { return *resource_use_; }
 
+  /// Whether a report says what the pickle resolves even where it is harmless: allow lists need it.
+  void set_names_wanted(bool wanted) { names_wanted_ = wanted; }
+  bool names_wanted() const { return names_wanted_; }
+
   size_t size() const { return exact_.size() + families_.size(); }
 
  private:
@@ -151,6 +155,7 @@ class Policy {
   PolicyCategory* resource_use_;
   Table exact_, families_;
   Names stdlib_, import_effects_, import_effect_submodules_, plain_classes_, shared_;
+  bool names_wanted_ = false;
 };
 
 }  // namespace pickletap

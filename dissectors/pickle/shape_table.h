@@ -47,7 +47,8 @@ struct PickleShape {
   int protocol = 0, highest_protocol = 0;
   bool has_header = false, is_typical = false, called_by_name = false;
   unsigned told_before = 0;
-  std::vector<std::string> told;  ///< the news that a flow must have been told of before
+  std::vector<std::string> reached;  ///< PickleReport::reached; 256 names at most, and what is learned has few
+  std::vector<std::string> told;     ///< the news that a flow must have been told of before
   Value root;
   ValueStore
       store;  ///< of the first pickle of this shape: its texts are looked up in the pickle at hand, its numbers are not

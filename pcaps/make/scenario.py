@@ -35,6 +35,7 @@ class Scenario:
     executes: bool = None           # what must be observed there
     stop_server: bool = False       # it serves for ever
     note: str = ""
+    place: int = None               # of the port, where it is not the scenario's own in its table
     port: int = 0                   # from its place in the table
 
     @property

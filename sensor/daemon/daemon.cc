@@ -79,6 +79,8 @@ SandboxPaths paths_of(const Config& config, const std::string& config_file) {
   for (const std::string& file : config.policy.dangerous_files) read_beside(file);
   for (const std::string& file : config.policy.safe_files) read_beside(file);
   for (const std::string& file : config.auth.weak_keys) read_beside(file);
+  for (const std::string& file : config.policy.allow_lists) read_beside(file);
+  if (config.policy.mode == "learn") paths.writable.push_back(folder_of(config.policy.learn_file));
   read_beside(config.outputs.redis.password_file);
   if (!config.outputs.eve.file.empty()) paths.writable.push_back(folder_of(config.outputs.eve.file));
   return paths;

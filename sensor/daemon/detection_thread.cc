@@ -94,6 +94,7 @@ void DetectionThread::run() {
   detector_.finish();
   publish();
   publish_listeners();
+  publish_learned();
   write_stats();
   writer_.flush();
 }
@@ -146,6 +147,10 @@ void DetectionThread::keep_time() {
     publish_listeners();
     writer_.flush();
   }
+  if (put_learned_ && now >= next_learned_) {
+    next_learned_ = now + kLearnedEvery;
+    publish_learned();
+  }
   if (stats_interval_.count() != 0 && now >= next_stats_) {
     next_stats_ = now + stats_interval_;
     write_stats();
@@ -170,6 +175,13 @@ void DetectionThread::publish_listeners() {
   auto shared = std::make_shared<const std::vector<ListenerSummary>>(std::move(now));
   const std::lock_guard lock(mutex_);
   summaries_ = std::move(shared);
+}
+
+void DetectionThread::publish_learned() {
+  const AllowWatch& allow = detector_.allow();
+  if (!put_learned_ || allow.learned_changes() == published_changes_) return;
+  published_changes_ = allow.learned_changes();
+  put_learned_(allow.learned());
 }
 
 DetectorSnapshot DetectionThread::snapshot() const {

@@ -27,6 +27,7 @@ namespace pickletap {
 class DetectionThread {
  public:
   static constexpr std::chrono::milliseconds kPublishEvery{20}, kListenersEvery{1000};
+  static constexpr std::chrono::seconds kLearnedEvery{10};
   static constexpr int kIdleWaitMs = 20;
   static constexpr size_t kMaxTasks = 64;
   /// Events taken from one queue before the next has its turn.
@@ -41,6 +42,10 @@ class DetectionThread {
   /// Before start(). Events of the queue wake the thread through waker().
   void add(EventQueue& queue) { queues_.push_back(&queue); }
   Waker& waker() { return waker_; }
+  /// Before start().
+  void set_allow_list(std::shared_ptr<const AllowList> list) { detector_.set_allow_list(std::move(list)); }
+  /// Before start(): `put` gets what was learned, on the thread, at most every kLearnedEvery and at the end.
+  void on_learned(std::function<void(AllowList)> put) { put_learned_ = std::move(put); }
 
   /// Before start(). Lives until stop() is done.
   void set_key_checker(KeyChecker& checker) { detector_.set_key_checker(&checker); }
@@ -81,12 +86,15 @@ class DetectionThread {
   void write_stats();
   void publish();
   void publish_listeners();
+  void publish_learned();
 
   EventWriter& writer_;
   LiveClock& clock_;
   WallTimeRecords records_;
   Detector detector_;
   std::function<Counters()> gather_;
+  std::function<void(AllowList)> put_learned_;
+  uint64_t published_changes_ = 0;
   std::chrono::seconds stats_interval_;
   std::vector<EventQueue*> queues_;
   EventfdWaker waker_;
@@ -95,7 +103,7 @@ class DetectionThread {
   std::atomic<uint64_t> beats_{0};
   bool unpublished_ = true;
   uint64_t published_records_ = 0;
-  Clock::time_point next_publish_{}, next_listeners_{}, next_stats_{};
+  Clock::time_point next_publish_{}, next_listeners_{}, next_stats_{}, next_learned_{};
   mutable std::mutex mutex_;
   DetectorSnapshot snapshot_;
   std::shared_ptr<const std::vector<ListenerSummary>> summaries_;

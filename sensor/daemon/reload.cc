@@ -23,7 +23,11 @@ bool is_same(const ConfigKey::Field& a, const ConfigKey::Field& b) {
 
 void take_reloadable(const Config& next, Config& current) {
   current.sensor = next.sensor;
+  // Learning has a thread and a file of its own, which the sandbox must let it write.
+  const std::string mode = current.policy.mode, learn_file = current.policy.learn_file;
   current.policy = next.policy;
+  current.policy.learn_file = learn_file;
+  if ((mode == "learn") != (next.policy.mode == "learn")) current.policy.mode = mode;
   current.networks = next.networks;
   current.auth = next.auth;
   current.rules = next.rules;

@@ -8,8 +8,8 @@
 
 namespace pickletap {
 
-/// Copies what a running daemon can take from `next` into `current`: sensor.name, networks, auth, policy, rules,
-/// alerts and logging.
+/// Copies what a running daemon can take from `next` into `current`: sensor.name, networks, auth, policy (but not into or
+/// out of mode learn), rules, alerts and logging.
 void take_reloadable(const Config& next, Config& current);
 
 /// The keys in which `next` differs from what is in force.

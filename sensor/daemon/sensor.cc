@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <random>
+#include <system_error>
 #include <utility>
 
 #include "config/load.h"
@@ -36,6 +38,16 @@ uint64_t random_start() {
   return (uint64_t{entropy()} << 32 | entropy()) >> 13;
 }
 
+/// What is compared with, or in mode learn what is added to.
+std::shared_ptr<const AllowList> known_allow_list(const Config& config) {
+  if (config.policy.mode != "learn") return std::make_shared<const AllowList>(configured_allow_list(config));
+  if (config.policy.learn_file.empty()) throw ConfigError("policy.learn_file: is needed by policy.mode: learn");
+  auto list = std::make_shared<AllowList>();
+  std::error_code ignored;
+  if (std::filesystem::exists(config.policy.learn_file, ignored)) add_allow_file(*list, config.policy.learn_file);
+  return list;
+}
+
 }  // namespace
 
 Sensor::Sensor(const Config& config)
@@ -55,6 +67,11 @@ Sensor::Sensor(const Config& config)
             [verdict = std::move(verdict)](Detector& detector, EventWriter&) { detector.put_key_verdict(verdict); });
       });
   detection_->set_key_checker(*keys_);
+  detection_->set_allow_list(known_allow_list(config_));
+  if (config_.policy.mode == "learn") {
+    learned_writer_ = std::make_unique<ListWriter>(config_.policy.learn_file);
+    detection_->on_learned([this](AllowList list) { learned_writer_->put(std::move(list)); });
+  }
   open_interfaces();
 }
 
@@ -114,6 +131,7 @@ void Sensor::start() {
     const ThreadKind kind = place.uses_network ? ThreadKind::kNetworkOutput : ThreadKind::kFileOutput;
     place.output->start(thread_start("out-" + std::string(place.output->name()), kind, seccomp));
   }
+  if (learned_writer_) learned_writer_->start(thread_start("learned", ThreadKind::kFileOutput, seccomp));
   detection_->start(thread_start("detection", ThreadKind::kDetection, seccomp));
   keys_->start(thread_start("weak-keys", ThreadKind::kDetection, seccomp));
   for (const auto& capture : captures_) {
@@ -126,8 +144,9 @@ bool Sensor::stop() {
   for (const auto& capture : captures_) capture->join();
   keys_->stop();
   detection_->stop();
+  const bool learned_written = !learned_writer_ || learned_writer_->stop();
   writer_.finish();
-  return !writer_.failed();
+  return !writer_.failed() && learned_written;
 }
 
 bool Sensor::is_alive() {
@@ -158,12 +177,14 @@ void Sensor::log_changes() {
 }
 
 std::vector<std::string> Sensor::reload(const Config& next) {
-  const Policy& policy = policies_.load(next);
   WeakKeyList weak_keys = configured_weak_keys(next);
   Config merged = config_;
   take_reloadable(next, merged);
-  const auto apply = [merged](Detector& detector, EventWriter& writer) {
+  const Policy& policy = policies_.load(merged);
+  const std::shared_ptr<const AllowList> list = learned_writer_ ? nullptr : known_allow_list(merged);
+  const auto apply = [merged, list](Detector& detector, EventWriter& writer) {
     detector.configure(merged);
+    if (list != nullptr) detector.set_allow_list(list);  // what is being learned goes on
     writer.set_sensor_name(merged.sensor.name);
   };
   if (!detection_->post(apply)) throw ConfigError("too many reloads at once");

@@ -12,6 +12,7 @@
 #include "sensor/daemon/capture_thread.h"
 #include "sensor/daemon/detection_thread.h"
 #include "sensor/daemon/key_thread.h"
+#include "sensor/daemon/list_writer.h"
 #include "sensor/daemon/policy_store.h"
 #include "sensor/daemon/recent_alerts.h"
 #include "sensor/event_queue.h"
@@ -74,6 +75,7 @@ class Sensor final : public StatusSource {
   };
   std::vector<QueuedPlace> queued_outputs_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
+  std::unique_ptr<ListWriter> learned_writer_;  // policy.mode: learn; else null
   std::unique_ptr<DetectionThread> detection_;
   std::unique_ptr<KeyThread> keys_;                       // ends before detection_, which it delivers to
   std::vector<std::unique_ptr<CaptureThread>> captures_;  // all workers of the first interface, then the next's

@@ -100,6 +100,10 @@ void Detector::configure(const Config& config) {
   weak_keys_.configure(config);
   exposure_.configure(config);
   suppressor_.configure(config, rules_);
+  allow_.configure(config);
+  // What enforcing would raise must wake nobody.
+  const size_t left = rule_index("pickle.not-allowed");
+  if (config.policy.mode == "alert" && !config.policy.allow_lists.empty()) rules_[left].severity = Severity::kLow;
 }
 
 DetectorSnapshot Detector::snapshot() const {
@@ -174,6 +178,7 @@ void Detector::on_observation(const Event& event, const Observation& observation
   FlowNotes& notes = notes_of(head.flow.flow_id);
   notes.last = head;
   notes.look_alike = is_look_alike(observation.application);
+  if (observation.auth_settled && !notes.lessons.empty()) settle_lessons(head.auth, notes);
   if (observation.auth_settled && !parked_.empty()) settle_parked(head.flow.flow_id, head.auth);
 
   note_messages(head, observation, notes);
@@ -206,6 +211,7 @@ void Detector::on_observation(const Event& event, const Observation& observation
   raise_findings();
   const bool certain = head.auth == AuthState::kNone ? observation.auth_settled : head.auth != AuthState::kPending;
   if (certain && !notes.look_alike) note_listener(head, notes);
+  if (certain && !notes.peer_compared) compare_peer(head, notes);
 }
 
 void Detector::note_listener(const RecordHead& head, FlowNotes& notes) {
@@ -311,6 +317,7 @@ void Detector::on_pickle(const RecordHead& head, const Observation& observation,
     }
   }
   counters_.suppressed[rule_index(rule_name(PickleRule::kUnknownCall))] += seen.report.told_before;
+  if (allow_.is_learning() || allow_.is_watching()) compare_with_list(head, observation, seen, notes);
   // What the server said and the tap missed may have been a challenge. (One byte is a FIN's.)
   const bool server_unseen = head.flow.unseen_bytes[index_of(Direction::kToClient)] > 1;
   if (head.auth == AuthState::kNone && !notes.look_alike && !notes.exposure_told && !server_unseen) {
@@ -427,6 +434,7 @@ void Detector::on_flow_end(const Event& event, const FlowEnded& ended) {
   if (at != flows_.end()) {
     FlowNotes notes = std::move(at->second);
     flows_.erase(at);
+    if (!notes.lessons.empty()) settle_lessons(notes.last.auth, notes);
     // A handshake that never ended is all there is to know of this listener.
     if (!notes.counted && !notes.look_alike) note_listener(notes.last, notes);
     head = notes.last;

@@ -10,12 +10,14 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "config/config.h"
+#include "sensor/detect/allow_watch.h"
 #include "sensor/detect/auth_watch.h"
 #include "sensor/detect/exposure.h"
 #include "sensor/detect/listeners.h"
@@ -58,12 +60,17 @@ class Detector final : public EventSink {
   static constexpr size_t kMaxParked = 4096;
   static constexpr size_t kMaxFlows = 1 << 20;
   static constexpr int64_t kParkNs = 500'000'000;
+  static constexpr size_t kMaxLeftTold = 64;
+  static constexpr size_t kMaxLessons = 8, kMaxLessonsHeld = 4096;
 
   /// `config` is read at construction and in configure() only; `sink` must outlive the Detector.
   Detector(const Config& config, RecordSink& sink);
 
   /// Takes the rules' settings of `config` anew. Counts and what is remembered stay.
   void configure(const Config& config);
+  /// The files of policy.allow_lists, or in mode learn what is known before.
+  void set_allow_list(std::shared_ptr<const AllowList> list) { allow_.set_list(std::move(list)); }
+  AllowWatch& allow() { return allow_; }
 
   /// Who tries weak keys; outlives the Detector. Without one none are tried.
   void set_key_checker(KeyChecker* checker) { weak_keys_.set_checker(checker); }
@@ -80,6 +87,12 @@ class Detector final : public EventSink {
   DetectorSnapshot snapshot() const;
 
  private:
+  /// What a pickle would teach an allow list, until it is known whether it was loaded.
+  struct Lesson {
+    RecordHead head;
+    PickleReport report;
+    std::string method;
+  };
   /// What is remembered of a flow between its events.
   struct FlowNotes {
     bool counted = false;  // its listener knows of it
@@ -91,7 +104,10 @@ class Detector final : public EventSink {
     Messages messages = Messages::kUnknown;  // the latest kind that its listener was told of
     RecordHead last;
     ManagerFlow manager;
-    std::unique_ptr<Alert> attempt;  // code execution, until the manager's answer tells whether it was loaded
+    std::unique_ptr<Alert> attempt;   // code execution, until the manager's answer tells whether it was loaded
+    bool peer_compared = false;       // with the allow lists
+    std::set<std::string> left_told;  // what of this flow left them; kMaxLeftTold at most
+    std::vector<Lesson> lessons;      // kMaxLessons at most
   };
   struct Parked {
     Alert alert;
@@ -107,6 +123,13 @@ class Detector final : public EventSink {
   void await_proof(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes);
   void raise_about_manager(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes, std::string_view rule,
                            std::string signature);
+
+  // detector_allow.cc
+  void compare_with_list(const RecordHead& head, const Observation& observation, const PickleSeen& seen,
+                         FlowNotes& notes);
+  void compare_peer(const RecordHead& head, FlowNotes& notes);
+  void raise_left(const RecordHead& head, FlowNotes& notes, LeftAllowList&& left, Alert&& alert, bool park);
+  void settle_lessons(AuthState auth, FlowNotes& notes);
 
   void on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes);
   void on_overlap(const Event& event, const OverlapSeen& overlap);
@@ -136,6 +159,8 @@ class Detector final : public EventSink {
   std::unordered_map<uint64_t, FlowNotes> flows_;
   FlowNotes spare_notes_;  // for flows beyond kMaxFlows
   std::deque<Parked> parked_;
+  AllowWatch allow_;
+  size_t lessons_held_ = 0;
   DetectorCounters counters_;
 };
 

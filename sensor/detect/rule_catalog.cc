@@ -30,6 +30,10 @@ constexpr std::array kRules = {
     RuleInfo{5020004, "pickle.unknown-call", Severity::kLow,
              "it calls or instantiates what no policy list knows (once per listener and callable)", kSuspicious,
              "CWE-502", "TA0002", "T1059.006", "low"},
+    RuleInfo{5020005, "pickle.not-allowed", Severity::kHigh,
+             "an allow list is in force for the listener, and a callable, a method or a peer leaves it (mode alert: of "
+             "low severity)",
+             kAdmin, "CWE-502", "TA0001", "T1190", "high"},
     RuleInfo{5020006, "pickle.resource-bomb", Severity::kHigh,
              "a small pickle makes the loader use memory, time or stack out of all proportion", kDenial, "CWE-400",
              "TA0040", "T1499.004", "high"},

@@ -45,7 +45,7 @@ FlowTable::FlowTable(const FlowTableConfig& config, Protocols protocols, EventSi
 
 FlowTable::~FlowTable() = default;
 
-void FlowTable::process(const Packet& packet) {
+const Flow* FlowTable::process(const Packet& packet) {
   advance(packet.time_ns, packet.number);
   ++counters_.packets;
   counters_.bytes += packet.wire_bytes;
@@ -59,10 +59,12 @@ void FlowTable::process(const Packet& packet) {
   constexpr uint8_t kControl = TcpFlag::kSyn | TcpFlag::kFin | TcpFlag::kRst;
   if (flow.state == FlowState::kIgnored && !has_flag(packet, kControl) &&
       !covers_first_byte(flow, packet, oriented.side)) [[likely]]
-    return;
+    return nullptr;
   now_ns_ = packet.time_ns;
   now_number_ = packet.number;
+  const bool was_dissected = flow.body != kNoBody;
   process_by_state(index, packet, oriented.side);
+  return was_dissected || flow.body != kNoBody ? &flow : nullptr;
 }
 
 void FlowTable::process_by_state(uint32_t index, const Packet& packet, unsigned side) {

@@ -91,8 +91,9 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
-  /// One TCP packet. Its payload need only live as long as the call.
-  void process(const Packet& packet);
+  /// One TCP packet. Its payload need only live as long as the call. Returns its flow if that is, or was until now,
+  /// dissected, else null; right until the next call.
+  const Flow* process(const Packet& packet);
   /// The clock, for packets that are not TCP and for a quiet wire. Cheap within a second.
   void advance(int64_t time_ns, uint64_t packet_number) {
     if (static_cast<uint64_t>(time_ns) - static_cast<uint64_t>(second_start_ns_) >= kNsPerSecond) {

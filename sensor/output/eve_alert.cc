@@ -128,6 +128,25 @@ void write_protocol_head(JsonWriter& json, const RecordHead& head, bool weak_key
   write_auth(json, head, weak_key);
 }
 
+/// As many callables as findings.
+void write_left(EveDraft& draft, const LeftAllowList& left) {
+  JsonWriter& json = draft.json;
+  const auto field = [&](std::string_view key, std::string_view text) {
+    json.key(key);
+    draft.text(text, draft.limits.callable_bytes, Cut::kText);
+  };
+  json.key("allow_list").begin_object().key("enforced").boolean(left.enforced);
+  field("file", left.file);
+  json.key("line").number(left.line).key("callables").begin_array();
+  const size_t shown = std::min(left.callables.size(), draft.limits.findings);
+  if (shown < left.callables.size()) draft.cuts.add(Cut::kText);
+  for (size_t i = 0; i < shown; ++i) draft.text(left.callables[i], draft.limits.callable_bytes, Cut::kText);
+  json.end_array();
+  if (!left.method.empty()) field("method", left.method);
+  if (!left.peer.empty()) json.key("peer").text(left.peer);
+  json.end_object();
+}
+
 void write_alert_protocol(EveDraft& draft, const Alert& alert, bool weak_key) {
   JsonWriter& json = draft.json;
   json.key("python_mp").begin_object();
@@ -140,6 +159,7 @@ void write_alert_protocol(EveDraft& draft, const Alert& alert, bool weak_key) {
     if (!alert.manager.type_id.empty()) draft.field("typeid", alert.manager.type_id);
     json.end_object();
   }
+  if (!alert.left.file.empty()) write_left(draft, alert.left);
   if (alert.has_pickle) {
     json.key("pickle");
     write_pickle(draft, alert.pickle);

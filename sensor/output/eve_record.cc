@@ -164,6 +164,9 @@ void write_head(EveDraft& draft, const EveContext& context, const RecordHead& he
     const bool by_sender = from_sender(record);
     write_tuple(draft, by_sender ? head.sender() : head.client(), by_sender ? head.receiver() : head.server());
   }
+  if (const auto* alert = std::get_if<Alert>(&record); alert != nullptr && !alert->capture_file.empty()) {
+    draft.field("capture_file", alert->capture_file);
+  }
   if (head.has_protocol) json.key("app_proto").text(app_proto_text(head.application));
 }
 

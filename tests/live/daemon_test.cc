@@ -50,6 +50,19 @@ for i in range(int(sys.argv[2])):
         peer.close()
 )";
 
+// argv: source port, an expression whose value is sent.
+constexpr char kSender[] = R"(
+import collections, datetime, pickle, socket, sys
+from multiprocessing.connection import Connection
+with socket.socket() as link:
+    link.bind(("10.99.0.1", int(sys.argv[1])))
+    link.connect(("10.99.0.2", 50777))
+    peer = Connection(link.detach())
+    peer.send_bytes(pickle.dumps(eval(sys.argv[2])))
+    peer.recv_bytes()
+    peer.close()
+)";
+
 class DaemonTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -92,6 +105,25 @@ class DaemonTest : public testing::Test {
     });
     EXPECT_EQ(done.exit_code, 0) << done.err;
     return done;
+  }
+
+  void send(int port, const std::string& expression) const {
+    Finished done;
+    eventually([&] {
+      done = wire_->run_in(wire_->a, {"python3", "-c", kSender, std::to_string(port), expression});
+      return done.exit_code == 0 || done.err.find("refused") == std::string::npos;
+    });
+    EXPECT_EQ(done.exit_code, 0) << done.err;
+  }
+  /// The source port of each pickle.not-allowed.
+  std::string left_the_list() const {
+    std::string ports;
+    std::ifstream lines(eve());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find("\"rule\":\"pickle.not-allowed\"") == std::string::npos) continue;
+      ports += std::to_string(boost::json::parse(line).as_object().at("src_port").to_number<uint64_t>()) + " ";
+    }
+    return ports;
   }
 
   std::string get(const std::string& path) const {
@@ -166,6 +198,46 @@ TEST_F(DaemonTest, WritesEventsOfEveryTypeByTheSchema) {
   for (const char* type : {"alert", "listener", "stats", "python_mp", "flow"}) {
     EXPECT_THAT(read_bytes(eve()), HasSubstr("\"event_type\":\"" + std::string(type) + "\""));
   }
+}
+
+// As nobody, with its system calls and files restricted.
+TEST_F(DaemonTest, LearnsAnAllowListThenEnforcesItAndTakesItsChanges) {
+  const std::string list = folder_.path("allow.yaml");
+  {
+    Process sensor = start({"--set", "policy.mode=learn", "--set", "policy.learn_file=" + list});
+    listen();
+    send(47000, "collections.OrderedDict(a=1)");
+    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(list); })) << logged();  // before its end
+    send(47001, "collections.deque([1])");
+    EXPECT_EQ(sensor.terminate(), 0) << logged();
+  }
+  const std::string learned = read_bytes(list);
+  EXPECT_THAT(learned, AllOf(HasSubstr("port: 50777"), HasSubstr("- 10.99.0.1\n"),
+                             HasSubstr("- collections.OrderedDict\n"), HasSubstr("- collections.deque\n")));
+  EXPECT_EQ(left_the_list(), "");
+
+  const std::string file = folder_.write("pickletap.yaml", "policy: {allow_lists: allow.yaml, mode: enforce}\n");
+  chmod(file.c_str(), 0644);
+  chmod(list.c_str(), 0644);
+  Process sensor = start({"-c", file});
+  send(47002, "collections.deque([2])");
+  send(47003, "datetime.date(2026, 11, 21)");
+  EXPECT_TRUE(eventually([&] { return left_the_list() == "47003 "; })) << left_the_list() << logged();
+  EXPECT_EQ(metric("pickletap_alerts_total{rule=\"pickle.not-allowed\",severity=\"1\"}"), 1);
+
+  folder_.write("allow.yaml", learned + "      - 5\n");
+  sensor.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return metric("pickletap_config_last_reload_successful") == 0; }));
+  EXPECT_THAT(logged(), HasSubstr(list + ":"));
+  std::string wider = learned;
+  wider.replace(wider.find("- collections.deque"), 19, "- datetime.date");
+  folder_.write("allow.yaml", wider);
+  sensor.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return metric("pickletap_config_last_reload_successful") == 1; })) << logged();
+  send(47004, "datetime.date(2026, 11, 22)");
+  send(47005, "collections.deque([3])");
+  EXPECT_TRUE(eventually([&] { return left_the_list() == "47003 47005 "; })) << left_the_list() << logged();
+  EXPECT_EQ(sensor.terminate(), 0) << logged();
 }
 
 TEST_F(DaemonTest, TwoWorkersSeeEachAttackOnce) {
