@@ -14,11 +14,13 @@ namespace pickletap {
 namespace {
 
 /// One number more may be the peer's FIN.
-bool waits_for_peer(const FlowBody& body, const Packet& packet, unsigned side) {
+bool waits_for_peer(const Flow& flow, const FlowBody& body, const Packet& packet, unsigned side) {
   if (packet.payload.empty() || (packet.flags & TcpFlag::kAck) == 0 || (packet.flags & TcpFlag::kRst) != 0)
     return false;
   const StreamReassembler& peer = body.streams[side ^ 1];
   if (!peer.started() || peer.ended()) return false;
+  // What was refused there is what this may acknowledge: nothing else shows that it was taken.
+  if (body.readings.has_kept(flow.direction_from(side ^ 1))) return false;
   const int64_t ahead = peer.offset_of(packet.ack) - static_cast<int64_t>(peer.delivered_bytes());
   return ahead > 1 && ahead <= StreamReassembler::kWindow;
 }
@@ -27,7 +29,7 @@ bool waits_for_peer(const FlowBody& body, const Packet& packet, unsigned side) {
 
 void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side) {
   FlowBody& body = *bodies_[slab_[index].body];
-  const bool waits = waits_for_peer(body, packet, side);
+  const bool waits = waits_for_peer(slab_[index], body, packet, side);
   if (waits && hold(body, packet, side)) return;
   take_packet(index, packet, side);
   if (!body_of(index) || body_of(index)->held.empty()) return;
@@ -70,7 +72,7 @@ void FlowTable::release_held(uint32_t index, int64_t now_ns) {
   for (FlowBody* body = body_of(index); body != nullptr && !body->held.empty(); body = body_of(index)) {
     const auto ready = std::find_if(body->held.begin(), body->held.end(), [&](const HeldSegment& held) {
       return now_ns - held.packet.time_ns >= config_.stream.acked_hole_ns ||
-             !waits_for_peer(*body, held.packet, held.side);
+             !waits_for_peer(slab_[index], *body, held.packet, held.side);
     });
     if (ready == body->held.end()) return;
     const HeldSegment held = std::move(*ready);

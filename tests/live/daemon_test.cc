@@ -241,7 +241,7 @@ TEST_F(DaemonTest, LearnsAnAllowListThenEnforcesItAndTakesItsChanges) {
 }
 
 TEST_F(DaemonTest, TwoWorkersSeeEachAttackOnce) {
-  Process sensor = start({"--workers", "2"});
+  Process sensor = start({"--workers", "2", "--set", "alerts.collapse_window=0"});
   listen();
   attack(41000, 40);
   EXPECT_TRUE(eventually([&] { return alerted().size() >= 40; })) << alerted().size() << "\n" << logged();

@@ -546,7 +546,7 @@ TEST_F(FlowTableTest, TicksOnceForEachSecondWithPackets) {
   EXPECT_EQ(sink.ticks, (std::vector<int64_t>{101 * kSecond, 105 * kSecond}));
 }
 
-TEST_F(FlowTableTest, FullTableEvictsClosedThenOpeningThenIgnoredThenDissected) {
+TEST_F(FlowTableTest, FullTableEvictsClosedThenUnansweredThenIgnoredThenDissected) {
   config.max_flows = 4;
   const auto new_flow = [this] {
     ++client_port;
@@ -567,7 +567,7 @@ TEST_F(FlowTableTest, FullTableEvictsClosedThenOpeningThenIgnoredThenDissected) 
   EXPECT_EQ(table().counters().evicted[index_of(FlowState::kClosed)], 1U);
   new_flow();
   new_flow();
-  EXPECT_EQ(table().counters().evicted[index_of(FlowState::kOpening)], 2U);
+  EXPECT_EQ(table().counters().evicted[index_of(FlowState::kUnanswered)], 2U);
   EXPECT_EQ(table().counters().active_flows, 4U);
   // Every opening flow becomes an ignored one: the oldest ignored goes, then the rest, the dissected one last.
   client(kAck, 101, 501, "x");
@@ -578,6 +578,63 @@ TEST_F(FlowTableTest, FullTableEvictsClosedThenOpeningThenIgnoredThenDissected) 
   EXPECT_EQ(table().counters().evicted[index_of(FlowState::kIgnored)], 1U);
   EXPECT_EQ(alive, 1);
   EXPECT_EQ(table().counters().evicted[index_of(FlowState::kDissected)], 0U);
+}
+
+TEST_F(FlowTableTest, AFloodOfSynsKeepsABoundedPartOfTheTable) {
+  config.max_unanswered = 3;
+  handshake();
+  client(kAck, 101, 501, "!abc");
+  for (int i = 0; i < 50; ++i) {
+    ++client_port;
+    client(kSyn, 100, 0);
+    client(kSyn, 100, 0);  // asks again
+  }
+  EXPECT_EQ(table().counters().active_flows, 4U);
+  EXPECT_EQ(table().counters().evicted[index_of(FlowState::kUnanswered)], 47U);
+  // One that is answered counts no more, and can go on.
+  server(kSyn | kAck, 500, 101);
+  client(kAck, 101, 501, "!d");
+  for (int i = 0; i < 3; ++i) {
+    ++client_port;
+    client(kSyn, 100, 0);
+  }
+  EXPECT_EQ(table().counters().active_flows, 5U);
+  EXPECT_EQ(log, ">!abc>!d");
+}
+
+TEST_F(FlowTableTest, ASegmentWaitsForWhatItAnswers) {
+  handshake();
+  server(kAck, 501, 106, "!answer");  // to what the tap shows only now
+  EXPECT_EQ(log, "");
+  client(kAck, 101, 501, "!asks");
+  EXPECT_EQ(log, ">!asks<!answer");
+  EXPECT_EQ(table().counters().held_segments, 1U);
+}
+
+TEST_F(FlowTableTest, WhatWaitsIsReadWhenTheRestNeverComes) {
+  handshake();
+  client(kAck, 101, 501, "!");
+  server(kAck, 501, 200, "answer");
+  EXPECT_EQ(log, ">!");
+  now_ns += kSecond;
+  client(kAck, 200, 507);
+  EXPECT_NE(log.find("<answer"), std::string::npos) << log;
+}
+
+TEST_F(FlowTableTest, WhatWaitsIsReadAtTheEnd) {
+  handshake();
+  client(kAck, 101, 501, "!");
+  server(kAck, 501, 200, "answer");
+  table().finish();
+  EXPECT_NE(log.find("<answer"), std::string::npos) << log;
+}
+
+TEST_F(FlowTableTest, OnlySoManySegmentsWait) {
+  handshake();
+  client(kAck, 101, 501, "!");
+  for (unsigned i = 0; i < 100; ++i) server(kAck, 501 + i, 200, "a");
+  EXPECT_EQ(table().counters().held_segments, 32U);
+  EXPECT_EQ(table().counters().held_limit_segments, 68U);
 }
 
 TEST_F(FlowTableTest, EvictedDissectedFlowIsEnded) {
