@@ -29,8 +29,8 @@ class AllowList : public testing::Test {
   }
 
   std::vector<Event> replay(const std::string& capture, const std::string& mode = "enforce") const {
-    const Finished done = pickletap(
-        {"replay", "--json", "--set", "policy.allow_lists=" + list_, "--set", "policy.mode=" + mode, capture});
+    const Finished done = pickletap({"replay", "--json", "--set", "policy.allow_lists=" + list_, "--set",
+                                     "policy.mode=" + mode, "--set", "alerts.collapse_window=0", capture});
     EXPECT_EQ(done.exit_code, 0) << done.err;
     return events_of(done.out);
   }
