@@ -110,6 +110,8 @@ bool CallJudge::takes_over(Value name, Value value, const TakeoverSigns& signs) 
 }
 
 CallVerdict CallJudge::judge_dict_state(Value dict, const TakeoverSigns& signs, bool is_item, uint64_t offset) {
+  const bool is_unknown = dict.is(ValueKind::kForgotten) || dict.is(ValueKind::kLost);
+  if (is_unknown && signs.hidden) return deny(policy_.tampering(), "__setstate__");
   if (!dict.is(ValueKind::kDict)) return {};
   const auto items = store_.items(dict);
   if (items && is_item) {
@@ -132,7 +134,7 @@ CallVerdict CallJudge::judge_dict_state(Value dict, const TakeoverSigns& signs, 
 CallVerdict CallJudge::judge_state(Value target, Value state, const TakeoverSigns& signs, uint64_t offset) {
   const KnownCallable* cls = log_.class_of(target);
   const bool is_item = cls != nullptr && cls->carrier == CarrierClass::kCallItem;
-  if (state.is(ValueKind::kDict)) return judge_dict_state(state, signs, is_item, offset);
+  if (!state.is(ValueKind::kTuple)) return judge_dict_state(state, signs, is_item, offset);
   // (state, slotstate), as copyreg makes it for classes with __slots__
   const auto pair = state.is(ValueKind::kTuple) ? store_.items(state) : std::nullopt;
   for (size_t i = 0; pair && i < pair->kept.size(); ++i) {

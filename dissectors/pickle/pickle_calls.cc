@@ -309,11 +309,18 @@ void PickleMachine::note_write(Value target, const Op& op) {
   if (target.is(ValueKind::kGlobal)) log_.mark_called(target);
 }
 
-/// Attributes beyond the items that a dict keeps are seen here alone.
-void PickleMachine::note_attributes(Value target, std::span<const Value> pairs) {
-  if (!takeover_.name_seen || !target.is(ValueKind::kDict)) return;
+/// Attributes beyond the items that a dict keeps are seen here alone; and so are those of a dict that was fetched from
+/// where the memo keeps no data: which one it is cannot be told, so what takes over is told at once.
+void PickleMachine::note_attributes(Value target, std::span<const Value> pairs, uint64_t offset) {
+  const bool is_unknown = target.is(ValueKind::kForgotten) || target.is(ValueKind::kLost);
+  if (!takeover_.name_seen || !(is_unknown || target.is(ValueKind::kDict))) return;
   for (size_t i = 0; i + 1 < pairs.size(); i += 2) {
-    takeover_.hidden = takeover_.hidden || judge_.takes_over(pairs[i], pairs[i + 1], takeover_);
+    if (!judge_.takes_over(pairs[i], pairs[i + 1], takeover_)) continue;
+    takeover_.hidden = true;
+    if (!is_unknown) continue;
+    const CallVerdict verdict{true, policy_.tampering().rule, &policy_.tampering(), {}, {}};
+    take_finding(verdict, {}, offset, "an attribute set through the memo, in an object that is not kept");
+    return;
   }
 }
 

@@ -155,7 +155,7 @@ class PickleMachine {
   void call(Value callee, Value args, const Op& op);
   void build(const Op& op);
   void note_write(Value target, const Op& op);
-  void note_attributes(Value target, std::span<const Value> pairs);
+  void note_attributes(Value target, std::span<const Value> pairs, uint64_t offset);
   void keep_name(Value text);
   void note_name(Value callee);
   bool is_told(Value callable);

@@ -173,7 +173,7 @@ void PickleMachine::replace_from_mark(ValueKind kind, uint64_t offset) {
   note_made(made, offset);
   if (kind == ValueKind::kDict) note_keys(above(start), 2, offset);
   if (kind == ValueKind::kFrozenSet) note_keys(above(start), 1, offset);
-  if (kind == ValueKind::kDict) note_attributes(made, above(start));
+  if (kind == ValueKind::kDict) note_attributes(made, above(start), offset);
   stack_.resize(start);
   push(made);
 }
@@ -214,7 +214,7 @@ void PickleMachine::step_container(const Op& op) {
       pair[0] = pop();
       note_keys(pair, 2, op.offset);
       set_items(top(), pair);
-      note_attributes(top(), pair);
+      note_attributes(top(), pair, op.offset);
       return note_write(top(), op);
     }
     default: {  // APPENDS, SETITEMS, ADDITEMS
@@ -229,7 +229,7 @@ void PickleMachine::step_container(const Op& op) {
       if (op.info->code != Opcode::kAppends) {
         note_keys(above(start), op.info->code == Opcode::kSetItems ? 2 : 1, op.offset);
       }
-      if (op.info->code == Opcode::kSetItems) note_attributes(target, above(start));
+      if (op.info->code == Opcode::kSetItems) note_attributes(target, above(start), op.offset);
       // Lib/pickle.py raises behind the last pair.
       const bool is_odd = op.info->code == Opcode::kSetItems && above(start).size() % 2 != 0 && !omits(above(start));
       stack_.resize(start);

@@ -7,6 +7,8 @@
 namespace pickletap {
 namespace {
 
+using namespace std::string_literals;
+
 using truth::Reading;
 
 struct Hostile {
@@ -86,6 +88,24 @@ TEST(HarmlessPickles, StandardTypesOfAllPythonsGiveNoFinding) {
     ASSERT_TRUE(reading.machine.stopped()) << row[0] << "\n" << truth::describe(reading.report);
     EXPECT_TRUE(reading.report.findings.empty()) << row[0] << "\n" << truth::describe(reading.report);
     EXPECT_EQ(reading.report.length, pickle.size());
+  }
+}
+
+// The memo keeps no data beyond its direct entries. Each of these ran under CPython 3.11: a `__setstate__` that is put
+// into a dict, or comes with one, by a far memo index.
+TEST(HostilePickles, ADictThatIsFetchedFromAFarMemoIndexHidesNothing) {
+  const std::string make =
+                        "\x80\x02"
+                        "ctypes\nSimpleNamespace\n)\x81",
+                    name = "X\x0c\0\0\0__setstate__cos\nsystem\n"s, run = "X\x02\0\0\0idb."s;
+  for (const char* index : {"\x05\0\0", "\x70\x11\x01"}) {
+    const std::string put = "r" + std::string(index, 3) + '\0', get = "j" + std::string(index, 3) + '\0';
+    for (const std::string& pickle :
+         {make + "}" + put + get + name + "s0b" + run, make + "}" + put + get + "(" + name + "u0b" + run,
+          "\x80\x02}" + name + "s" + put + "0" + make.substr(2) + get + "b" + run,
+          "\x80\x02}" + name + "s" + put + "0" + make.substr(2) + "N" + get + "\x86" + "b" + run}) {
+      EXPECT_TRUE(truth::Reading(pickle).has(PickleRule::kCodeExecution)) << testing::PrintToString(pickle);
+    }
   }
 }
 
