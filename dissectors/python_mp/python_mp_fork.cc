@@ -10,7 +10,7 @@ namespace pickletap {
 /// which only makes a fork begin earlier than it must.
 void PythonMp::note_place(Stream& stream) {
   if (stream.places.size() == kMaxPlaces) {
-    for (unsigned i = 1; i < kMaxPlaces / 2; ++i) stream.places[i] = stream.places[i * 2];
+    for (size_t i = 1; i < kMaxPlaces / 2; ++i) stream.places[i] = stream.places[i * 2];
     stream.places.resize(kMaxPlaces / 2);
   }
   stream.places.push_back({stream.reader.position(), stream.frames, auth_});

@@ -49,9 +49,9 @@ bool ByteHistory::make_room(uint32_t count) {
   const uint32_t old = std::exchange(capacity_, wanted);
   pool_->used_bytes += wanted;
   pool_->used_bytes -= old;
-  std::swap(buffer_, larger);
+  std::unique_ptr<uint8_t[]> before = std::exchange(buffer_, std::move(larger));
   first_ = 0;
-  if (old == HistoryPool::kSmallBytes) pool_->give_back_small(std::move(larger));
+  if (old == HistoryPool::kSmallBytes) pool_->give_back_small(std::move(before));
   return true;
 }
 
