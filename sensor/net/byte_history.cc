@@ -43,8 +43,12 @@ bool ByteHistory::make_room(uint32_t count) {
   if (wanted > HistoryPool::kSmallBytes) wanted = std::min(wanted * 2, 2 * kMaxBytes);
   if (wanted <= capacity_) wanted = std::min(capacity_ * 2, 2 * kMaxBytes);
   if (pool_->used_bytes - capacity_ + wanted > pool_->budget_bytes) return false;
-  std::unique_ptr<uint8_t[]> larger =
-      wanted == HistoryPool::kSmallBytes ? pool_->take_small() : std::make_unique_for_overwrite<uint8_t[]>(wanted);
+  std::unique_ptr<uint8_t[]> larger;
+  if (wanted == HistoryPool::kSmallBytes) {
+    larger = pool_->take_small();
+  } else {
+    larger = std::make_unique_for_overwrite<uint8_t[]>(wanted);
+  }
   if (kept != 0) std::memcpy(larger.get(), buffer_.get() + first_, kept);
   const uint32_t old = std::exchange(capacity_, wanted);
   pool_->used_bytes += wanted;

@@ -238,7 +238,8 @@ TEST_F(PrometheusLive, EveryQueryOfTheDashboardReturnsData) {
   }
   EXPECT_TRUE(in_time([this] { return unhealthy_rules().empty(); })) << unhealthy_rules();
   // Not only some data: what the panels show is what happened.
-  EXPECT_TRUE(in_time([&] { return value_of("sum(pickletap_alerts_total{rule=\"pickle.code-execution\",severity=\"1\"})") == 1; }));
+  EXPECT_TRUE(in_time(
+      [&] { return value_of("sum(pickletap_alerts_total{rule=\"pickle.code-execution\",severity=\"1\"})") == 1; }));
   EXPECT_TRUE(in_time([&] { return value_of("sum(pickletap_listeners{auth=\"mutual\"})") == 1; }));
   EXPECT_TRUE(in_time([&] { return value_of("instance:pickletap_packets:rate5m") > 0; }));
   EXPECT_TRUE(in_time([&] { return value_of("instance:pickletap_packet_latency_seconds:p99_15m") > 0; }));
