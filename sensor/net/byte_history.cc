@@ -24,7 +24,7 @@ void ByteHistory::append(ByteSpan bytes) {
     release();
     return;
   }
-  std::memcpy(buffer_.get() + first_ + size(), bytes.data(), count);
+  if (count != 0) std::memcpy(buffer_.get() + first_ + size(), bytes.data(), count);
   end_ += count;
 }
 
