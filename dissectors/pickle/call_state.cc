@@ -136,7 +136,7 @@ CallVerdict CallJudge::judge_state(Value target, Value state, const TakeoverSign
   const bool is_item = cls != nullptr && cls->carrier == CarrierClass::kCallItem;
   if (!state.is(ValueKind::kTuple)) return judge_dict_state(state, signs, is_item, offset);
   // (state, slotstate), as copyreg makes it for classes with __slots__
-  const auto pair = state.is(ValueKind::kTuple) ? store_.items(state) : std::nullopt;
+  const auto pair = store_.items(state);
   for (size_t i = 0; pair && i < pair->kept.size(); ++i) {
     CallVerdict verdict = judge_dict_state(pair->kept[i], signs, is_item, offset);
     if (verdict.finding) return verdict;

@@ -29,10 +29,8 @@ bool waits_for_peer(const Flow& flow, const FlowBody& body, const Packet& packet
 
 void FlowTable::on_dissected(uint32_t index, const Packet& packet, unsigned side) {
   FlowBody& body = *bodies_[slab_[index].body];
-  const bool waits = waits_for_peer(slab_[index], body, packet, side);
-  if (waits && hold(body, packet, side)) return;
+  if (waits_for_peer(slab_[index], body, packet, side) && hold(body, packet, side)) return;
   take_packet(index, packet, side);
-  if (!body_of(index) || body_of(index)->held.empty()) return;
   release_held(index, packet.time_ns);
 }
 
