@@ -16,7 +16,8 @@ Not meant to be equal:
 - Extension codes: the machine does not know the receiver's registry. Those of EXTENSIONS are registered here.
 - What is beyond a bound of the text (depth, items, length) shows as "…", which agrees with anything; so does a memo entry
   written in two forms (PUT and BINPUT): Python 2.7 has another value there.
-- A text in a memo entry beyond those that are kept directly (DissectorLimits) is forgotten: "?" where it is a name.
+- A text in a memo entry beyond those that are kept directly (DissectorLimits) is forgotten: "?" where it is a name; so is
+  which container stands there: what is put into it by way of that entry is not shown.
 - An attribute of something fetched by name (`getattr`) is a callable of its own to the machine, a result to the trace.
 - Unpaired surrogates, which the machine replaces, and the lower bits of floats.
 - BUILD is compared where the machine lists it as a call.
@@ -115,10 +116,10 @@ def _starts(shown, whole):
 
 class _Matcher(object):
     """Text of the machine beside a snapshot. `numbers`: which recorded call has which index in the trace. `pure`: what C
-    reads as a bool in INT (` 1`, `-0`) is a number to that unpickler."""
+    reads as a bool in INT (` 1`, `-0`) is a number to that unpickler. `far`: a container may have more than is shown."""
 
-    def __init__(self, calls, numbers, pure):
-        self.calls, self.numbers, self.pure = calls, numbers, pure
+    def __init__(self, calls, numbers, pure, far):
+        self.calls, self.numbers, self.pure, self.far = calls, numbers, pure, far
 
     def result(self, node, index):
         if self.calls[index][0] in ACCESSORS:
@@ -170,6 +171,8 @@ class _Matcher(object):
         if not isinstance(value, tuple):
             return True  # a buffer, an object of Python's own
         kind, count, items = value
+        if self.far and kind in ("list", "dict", "set", "bytearray"):
+            return True
         if kind == "name":
             if items == "persistent.load":
                 return isinstance(node, ast.Name) and node.id == "PERSISTENT"
@@ -299,7 +302,7 @@ def _differences(data, pure, end, total, names, recorded):
             kept.append((name, args, is_build))
     if total < len(kept) or (stopped and not pure and total != len(kept)):
         return "calls", [call[0] for call in kept], [call[0] for call in recorded], total, ended
-    matcher = _Matcher(wanted, numbers, pure)
+    matcher = _Matcher(wanted, numbers, pure, FAR_ENTRY.search(data))
     two_forms = b"p" in data or b"g" in data
     in_a_row = recorded if len(recorded) == total else recorded[:KMAX_HARMLESS]
     for (name, args, is_build), (callee, text, opcode) in zip(kept, in_a_row):
