@@ -32,7 +32,7 @@ namespace pickletap::test {
 
 /// Polls until `condition` holds. False: it did not within `patience`.
 template <typename Condition>
-bool eventually(Condition condition, std::chrono::seconds patience = std::chrono::seconds(20)) {
+bool eventually(Condition condition, std::chrono::seconds patience = std::chrono::seconds(60)) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
