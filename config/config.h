@@ -45,6 +45,7 @@ struct Config {
   struct {
     uint32_t handshake_timeout_s = 60, idle_timeout_s = 3600, ignored_timeout_s = 120, closed_timeout_s = 10;
     std::string checksums = "auto";  ///< auto, always or never: do wrong TCP checksums speak against a segment
+    std::vector<std::string> overlap_policy;  ///< of networks whose hosts are not Linux, config/networks.h
   } stream;
   struct {
     std::vector<std::string> dangerous_files, safe_files;      ///< over the built-in lists

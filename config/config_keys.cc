@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "config/detection_keys.h"
+#include "config/networks.h"
 #include "config/text_checks.h"
 
 namespace pickletap {
@@ -13,7 +14,7 @@ using Field = ConfigKey::Field;
 
 constexpr uint64_t kKiB = 1024, kMiB = kKiB * 1024, kGiB = kMiB * 1024, kTiB = kGiB * 1024;
 constexpr uint64_t kDay_s = 86400;
-constexpr uint64_t kMaxPolicyFiles = 1024, kMaxHosts = 64;
+constexpr uint64_t kMaxPolicyFiles = 1024, kMaxHosts = 64, kMaxOverlapRules = 256;
 
 // syslog(3), without those that only the kernel may use.
 constexpr std::string_view kFacilities[] = {"user",   "mail",   "daemon",   "auth",   "syslog", "lpr",    "news",
@@ -143,6 +144,14 @@ std::vector<ConfigKey> sensing_keys() {
        .words = kChecksumModes,
        .field = [](Config& c) -> Field { return &c.stream.checksums; },
        .says = "auto, always or never: whether a wrong TCP checksum speaks against a segment."},
+      {.name = "stream.overlap_policy",
+       .kind = KeyKind::kTexts,
+       .high = kMaxOverlapRules,
+       .complaint = overlap_complaint,
+       .field = [](Config& c) -> Field { return &c.stream.overlap_policy; },
+       .says =
+           "Networks whose hosts settle overlapping segments otherwise than Linux, 'NETWORK NAME': linux, bsd, windows, "
+           "solaris, first or last."},
       {.name = "policy.dangerous",
        .kind = KeyKind::kPaths,
        .high = kMaxPolicyFiles,

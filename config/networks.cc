@@ -14,6 +14,7 @@ constexpr uint64_t kMaxPort = 65535;
 constexpr size_t kMaxAddressText = 64;
 constexpr size_t kMaxWords = 16;
 constexpr std::string_view kDigests[] = {"md5", "sha256", "sha384", "sha3_256", "sha3_384"};
+constexpr std::string_view kOverlapPolicies[] = {"linux", "bsd", "windows", "solaris", "first", "last"};
 
 /// Bits from `prefix_bits` on are zero.
 bool is_clean(const AddressBytes& address, unsigned prefix_bits) {
@@ -164,6 +165,14 @@ bool matches_wildcard(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+std::optional<OverlapRule> parse_overlap_rule(std::string_view text) {
+  const std::vector<std::string_view> words = words_of(text);
+  if (words.size() != 2) return std::nullopt;
+  const auto network = parse_network(words[0]);
+  if (!network || std::ranges::find(kOverlapPolicies, words[1]) == std::end(kOverlapPolicies)) return std::nullopt;
+  return OverlapRule{*network, std::string(words[1])};
+}
+
 std::string network_complaint(std::string_view text) {
   if (parse_network(text)) return "";
   return quoted_value(text) + " is no network (write 10.0.0.0/8, 192.0.2.7 or fd00::/8, no bits behind the prefix)";
@@ -179,6 +188,13 @@ std::string suppress_complaint(std::string_view text) {
   if (parse_suppressed_case(text)) return "";
   return quoted_value(text) +
          " is no case (write 10.0.0.0/8, source=NETWORK, listener=ADDRESS:PORT or callable=NAME, or several in one)";
+}
+
+std::string overlap_complaint(std::string_view text) {
+  if (parse_overlap_rule(text)) return "";
+  return quoted_value(text) +
+         " is no overlap policy (write '10.0.0.0/8 windows', a network and linux, bsd, windows, solaris, first or "
+         "last)";
 }
 
 }  // namespace pickletap

@@ -1,5 +1,5 @@
-// What the configuration says of networks: "10.0.0.0/8", the expectations of `networks.listeners` and the cases of
-// `rules.NAME.suppress`. Parsed from single texts, so that files, the environment and --set all can carry them; each
+// What the configuration says of networks: "10.0.0.0/8", the expectations of `networks.listeners`, the cases of
+// `rules.NAME.suppress` and the networks of `stream.overlap_policy`. Parsed from single texts, so that files, the environment and --set all can carry them; each
 // parser gives nothing for what is no such text, and the *_complaint functions say why. Pure but for inet_pton(3).
 //
 // An expectation is "ADDRESS:PORT WORD…" with the words key, digest=NAME, no-manager and peers=NETWORK,NETWORK…; a case
@@ -59,6 +59,13 @@ struct SuppressedCase {
 };
 std::optional<SuppressedCase> parse_suppressed_case(std::string_view text);
 
+/// One item of stream.overlap_policy: "NETWORK NAME".
+struct OverlapRule {
+  Network network;
+  std::string policy;  ///< "linux", "bsd", "windows", "solaris", "first" or "last"
+};
+std::optional<OverlapRule> parse_overlap_rule(std::string_view text);
+
 /// `*` stands for any bytes, none included. Linear in `text` times the stars of `pattern`.
 bool matches_wildcard(std::string_view pattern, std::string_view text);
 
@@ -66,5 +73,6 @@ bool matches_wildcard(std::string_view pattern, std::string_view text);
 std::string network_complaint(std::string_view text);
 std::string expectation_complaint(std::string_view text);
 std::string suppress_complaint(std::string_view text);
+std::string overlap_complaint(std::string_view text);
 
 }  // namespace pickletap

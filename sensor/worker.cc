@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "config/networks.h"
+
 namespace pickletap {
 
 DissectorLimits dissector_limits(const Config& config) {
@@ -52,6 +54,11 @@ FlowTableConfig flow_table_config(const Config& config, unsigned workers, const 
   table.checksums = config.stream.checksums == "always"  ? ChecksumMode::kAlways
                     : config.stream.checksums == "never" ? ChecksumMode::kNever
                                                          : ChecksumMode::kAuto;
+  for (const std::string& text : config.stream.overlap_policy) {
+    const OverlapRule rule = *parse_overlap_rule(text);  // the table of keys has refused what is none
+    table.overlap_policies.add({rule.network.address, rule.network.is_v6}, rule.network.prefix_bits,
+                               *parse_overlap_policy(rule.policy));
+  }
   table.flow_events_for_all = wanted_types(config).flow;
   table.tunnels = &tunnels;
   table.hash_seed = secret_seed();

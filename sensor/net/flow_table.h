@@ -31,6 +31,7 @@
 #include "dissectors/dissector.h"
 #include "sensor/event.h"
 #include "sensor/net/flow.h"
+#include "sensor/net/overlap_policy.h"
 #include "sensor/net/packet.h"
 #include "sensor/net/protocols.h"
 #include "sensor/net/stream_reassembler.h"
@@ -51,6 +52,7 @@ struct FlowTableConfig {
   ReassemblyLimits stream;
   uint64_t history_bytes = uint64_t{32} << 20;  ///< delivered bytes and other copies that are kept, all flows together
   ChecksumMode checksums = ChecksumMode::kAuto;
+  OverlapPolicies overlap_policies;
   uint64_t hash_seed = 0;                ///< secret and new in every process; fixed in tests
   const TunnelTable* tunnels = nullptr;  ///< that named the packets' tunnels; outlives the table
   bool flow_events_for_all = false;      ///< FlowEnded for flows that were not dissected, too

@@ -33,8 +33,11 @@ bool FlowTable::make_body(uint32_t index) {
   for (const unsigned side : {0U, 1U}) {
     FlowBody& body = *bodies_[flow.body];
     body.receivers[side] = receiver_from(flow, side);
-    if (!flow.has_of(FlowFlag::kStartKnown, side)) continue;
     StreamReassembler& stream = body.streams[side];
+    if (!config_.overlap_policies.empty()) {
+      stream.set_policy(config_.overlap_policies.of(endpoint_of(flow.key, side ^ 1).address));
+    }
+    if (!flow.has_of(FlowFlag::kStartKnown, side)) continue;
     stream.start(flow.start_seq[side]);
     if (flow.has_of(FlowFlag::kFin, side)) stream.push({flow.start_seq[side], {}, 0, true}, flow.last_ns);
     if (flow.has(FlowFlag::kSyn) && (flow.probes & (1U << side)) != 0) {

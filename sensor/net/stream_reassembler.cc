@@ -34,7 +34,9 @@ void StreamReassembler::push(const Segment& segment, int64_t now_ns) {
   }
   if (!started_) start(segment.seq);
   const int64_t start = offset_of(segment.seq);
-  if (start <= next_) {
+  if (policy_ != OverlapPolicy::kLinux && overlaps_queue(start, start + length)) {
+    if (!queue_settled(segment, start) && start <= next_) accept_in_order(segment, start);
+  } else if (start <= next_) {
     accept_in_order(segment, start);
   } else if (start > horizon()) {
     ++pool_.counters.outside_window_segments;
@@ -59,16 +61,49 @@ size_t StreamReassembler::first_block_after(int64_t start) const {
   return static_cast<size_t>(after - blocks_.begin());
 }
 
-void StreamReassembler::queue(const Segment& segment, int64_t start) {
+bool StreamReassembler::overlaps_queue(int64_t start, int64_t end) const {
+  if (!has_blocks() || blocks_[head_].start >= end) return false;
+  const size_t after = first_block_after(start);
+  return (after > head_ && blocks_[after - 1].end > start) || (after < blocks_.size() && blocks_[after].start < end);
+}
+
+/// Queues a segment that overlaps queued ones; where it does both get the bytes of the one that the policy prefers, so
+/// that it no longer matters which of them is read.
+bool StreamReassembler::queue_settled(const Segment& segment, int64_t start) {
+  const int64_t captured_end = start + static_cast<int64_t>(segment.data.size());
+  const int64_t end = captured_end + segment.missing;
+  if (captured_end <= next_ || start > horizon()) return false;
+  const int64_t first = std::max(start, next_);
+  std::vector<uint8_t> bytes(segment.data.begin() + (first - start), segment.data.end());
+  for (size_t i = head_; i < blocks_.size() && blocks_[i].start < captured_end; ++i) {
+    Block& block = blocks_[i];
+    const int64_t from = std::max(first, block.start);
+    const int64_t to = std::min(captured_end, block.start + block.size);
+    if (from >= to || !block.bytes) continue;
+    uint8_t* mine = bytes.data() + (from - first);
+    uint8_t* queued = block.bytes.get() + (from - block.start);
+    const auto count = static_cast<size_t>(to - from);
+    const int64_t block_end = block.end - (block.fin ? 1 : 0);
+    if (newer_wins(policy_, block.start, block_end, start, end)) {
+      std::memcpy(queued, mine, count);
+    } else {
+      std::memcpy(mine, queued, count);
+    }
+  }
+  return queue({first_seq_ + static_cast<uint32_t>(first), bytes, segment.missing, segment.fin}, first);
+}
+
+/// False when there is no room for it.
+bool StreamReassembler::queue(const Segment& segment, int64_t start) {
   const auto size = static_cast<uint32_t>(segment.data.size());
   const int64_t end = start + size + segment.missing + (segment.fin ? 1 : 0);
   size_t position = first_block_after(start);
-  if (position > head_ && end <= blocks_[position - 1].end) return;  // covered by an older copy
+  if (position > head_ && end <= blocks_[position - 1].end) return true;  // covered by an older copy
   if (!make_room(start, size + kBlockOverhead)) {
     pool_.counters.limit_bytes += size;
     ++pool_.counters.limit_segments;
     limit_bytes_ += size;
-    return;
+    return false;
   }
   if (head_ > 0) {
     blocks_.erase(blocks_.begin(), blocks_.begin() + head_);
@@ -93,6 +128,7 @@ void StreamReassembler::queue(const Segment& segment, int64_t start) {
   blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(first), std::move(block));
   charge(size + kBlockOverhead);
   ++pool_.counters.out_of_order_segments;
+  return true;
 }
 
 bool StreamReassembler::make_room(int64_t start, uint64_t charge) {

@@ -16,7 +16,8 @@
 // the longer one, on equal length the older; the segment that fills the hole beats what is queued under it. A FIN takes
 // one number of sequence space and is lost when data covers it. It ends the stream when the peer acknowledged it, or with
 // finish(): until then it may be a decoy that the peer never saw. Numbers are stream offsets of 64 bits: 0 is the byte
-// after the SYN.
+// after the SYN. With another OverlapPolicy queued segments that overlap are made to agree when the newer one comes, at
+// the price of one comparison more for each queued segment that it overlaps.
 #pragma once
 
 #include <algorithm>
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "dissectors/dissector.h"
+#include "sensor/net/overlap_policy.h"
 
 namespace pickletap {
 
@@ -94,6 +96,8 @@ class StreamReassembler {
 
   /// The first byte's sequence number (the SYN's + 1). Without it, the first segment is the beginning.
   void start(uint32_t first_seq);
+  /// How the receiver settles overlaps; before the first push().
+  void set_policy(OverlapPolicy policy) { policy_ = policy; }
   bool started() const { return started_; }
 
   /// Offers a segment of this direction.
@@ -150,7 +154,9 @@ class StreamReassembler {
   bool has_blocks() const { return head_ < blocks_.size(); }
   size_t first_block_after(int64_t start) const;
   void accept_in_order(const Segment& segment, int64_t start);
-  void queue(const Segment& segment, int64_t start);
+  bool queue(const Segment& segment, int64_t start);
+  bool overlaps_queue(int64_t start, int64_t end) const;
+  bool queue_settled(const Segment& segment, int64_t start);
   bool make_room(int64_t start, uint64_t charge);
   void charge(uint64_t bytes);
   void release(uint64_t bytes);
@@ -181,6 +187,7 @@ class StreamReassembler {
   bool ended_ = false;
   bool finishing_ = false;
   bool marked_ = false;
+  OverlapPolicy policy_ = OverlapPolicy::kLinux;
   EndReason finish_reason_ = EndReason::kCapture;
   uint32_t first_seq_ = 0;
   uint32_t head_ = 0;                   ///< blocks before this one are used up

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,10 @@ bool has_conflict(const std::vector<Event>& alerts) {
   });
 }
 
-std::vector<Event> alerts_of(const Case& c) {
-  const Finished result = pickletap({"replay", "--json", capture_path("evasion/" + c.file)});
+/// `policy`: of every IPv4 host.
+std::vector<Event> alerts_of(const Case& c, const std::string& policy = "linux") {
+  const std::string option = "stream.overlap_policy=0.0.0.0/0 " + policy;
+  const Finished result = pickletap({"replay", "--json", "--set", option, capture_path("evasion/" + c.file)});
   EXPECT_EQ(result.exit_code, 0) << c.file;
   EXPECT_EQ(result.err, "") << c.file;
   return events_of_type(events_of(result.out), "alert");
@@ -107,6 +110,29 @@ TEST(EvasionManifest, ListsEveryCaptureOfTheFolderAndNoOther) {
       ++got[entry.path().filename().string()];
   }
   EXPECT_EQ(difference(want, got), "") << "missing: listed and not there; extra: there and not listed";
+}
+
+// A wrong policy costs the first reading, never the alert.
+TEST(EvasionManifest, NoOverlapPolicyHidesWhatRan) {
+  std::map<std::string, std::map<std::string, std::string>> verdicts;
+  for (const Case& c : cases()) {
+    if (!c.file.starts_with("queue-") && !c.file.starts_with("fill-")) continue;
+    for (const char* policy : {"linux", "bsd", "windows", "solaris", "first", "last"}) {
+      const std::string verdict = verdict_on(alerts_of(c, policy));
+      EXPECT_TRUE(!c.executed || !verdict.empty()) << c.file << " " << policy;
+      verdicts[c.file][policy] = verdict;
+    }
+  }
+  EXPECT_GE(verdicts.size(), 20U);
+  auto& equal = verdicts["queue-equal-exploit-first.pcap"];
+  EXPECT_EQ(equal["linux"] + equal["bsd"] + equal["windows"] + equal["first"], "yesyesyesyes");
+  EXPECT_EQ(equal["solaris"] + equal["last"], "otherother");
+  auto& longer = verdicts["queue-longer-second-exploit-first.pcap"];
+  EXPECT_EQ(longer["linux"] + longer["solaris"] + longer["last"], "otherotherother");
+  EXPECT_EQ(longer["bsd"] + longer["windows"] + longer["first"], "yesyesyes");
+  auto& filled = verdicts["fill-covers-queue-exploit-queued.pcap"];
+  EXPECT_EQ(filled["linux"] + filled["bsd"] + filled["last"] + filled["solaris"], "otherotherotherother");
+  EXPECT_EQ(filled["first"], "yes");
 }
 
 /// How many the sensor reads as the kernel does, without a second reading. EVASION_TABLE names a file that gets

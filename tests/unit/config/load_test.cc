@@ -72,7 +72,8 @@ capture: {interfaces: [eth0, eth1.5], filter: "tcp and not port 22", snaplen: 15
           promiscuous: off}
 limits: {memory: 64MiB, flows: 1_000, frame: 1GB, out_of_order: 65536, pickle_stack: 64, pickle_memo: 65,
          pickle_depth: 66, pickle_text: 8KiB}
-stream: {checksums: never, handshake_timeout: 1s, idle_timeout: 90m, ignored_timeout: 3h, closed_timeout: 1d}
+stream: {checksums: never, handshake_timeout: 1s, idle_timeout: 90m, ignored_timeout: 3h, closed_timeout: 1d,
+         overlap_policy: ["10.0.0.0/8 windows", "fd00::/8 last"]}
 policy: {dangerous: more.yaml, safe: [a.yaml, /abs/b.yaml], allow_lists: allow.yaml, mode: enforce, learn_file: l.yaml}
 networks: {trusted: 192.0.2.0/24, listeners: ["10.0.0.5:50000 key", "[fd00::/8]:* no-manager"]}
 auth: {weak_keys: leaked.txt, weak_key_cpu: 0, show_keys: yes, bruteforce: {failures: 2, window: 1h}}
