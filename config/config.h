@@ -33,7 +33,7 @@ struct Config {
     bool promiscuous = true;
   } capture;
   struct {
-    uint64_t memory_bytes = 256U << 20;        ///< for streams: a quarter out of order, an eighth for other readings
+    uint64_t memory_bytes = 256U << 20;  ///< what is kept of the wire, by shares of a sixteenth: sensor/worker.cc
     uint32_t flows = 1'000'000;                ///< 1 … 16,000,000
     uint64_t frame_bytes = uint64_t{1} << 30;  ///< `frame.oversized` above
     uint64_t out_of_order_bytes = 1U << 20;    ///< a stream

@@ -72,7 +72,7 @@ std::vector<ConfigKey> sensing_keys() {
        .low = kMiB,
        .high = kTiB,
        .field = [](Config& c) -> Field { return &c.limits.memory_bytes; },
-       .says = "Memory for streams; a quarter of it for data that waits for packets before it."},
+       .says = "What is kept of the wire, in shares: dissected flows, data out of order, open pickles, and so on."},
       {.name = "limits.flows",
        .kind = KeyKind::kCount,
        .low = 1,

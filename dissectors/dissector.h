@@ -45,6 +45,7 @@ struct DissectorLimits {
   uint32_t pickle_memo_entries = 32768;      ///< memo slots kept directly
   uint32_t pickle_mark_depth = 16384;        ///< open MARKs; CPython's own pickler stays below its recursion limit
   uint32_t pickle_text_bytes = 262144;       ///< strings and container heads kept, the latest of them
+  uint64_t pickle_machines_bytes = uint64_t{48} << 20;  ///< all pickles of one worker that wait for their frame's rest
 };
 
 /// Takes what a Dissector saw. Called on the worker's thread, in the order of the facts.
@@ -59,6 +60,9 @@ struct DissectorCounters {
   uint64_t frames[2] = {0, 0};      ///< by Direction, of flows known to be ours
   uint64_t pickles[3] = {0, 0, 0};  ///< by verdict: harmless, unknown (only unknown calls), harmful
   uint64_t held_facts_dropped = 0;  ///< facts of undecided flows beyond what is held back
+  uint64_t pickles_limited = 0;     ///< of which less was kept than the limits allow, for want of memory
+  uint64_t pickles_taken_away = 0;  ///< that were not followed to their end, for want of memory
+  uint64_t machine_bytes = 0;       ///< gauge: of pickles that wait for the rest of their frame
 };
 
 /// What a Dissector may lean on; owned by the worker and outliving every flow.

@@ -78,6 +78,7 @@ void gather_flows(const FlowTableCounters& flows, Gatherer& out) {
   out.add("stream_other_copies_dropped_total", flows.readings.kept_limit_segments);
   out.add("stream_history_dropped_bytes_total", flows.history_dropped_bytes);
   out.add("memory_bytes", flows.flow_memory_bytes, {{"pool", "flows"}});
+  out.add("memory_bytes", flows.body_bytes, {{"pool", "dissectors"}});
   out.add("memory_bytes", flows.history_bytes, {{"pool", "other_readings"}});
   out.add("memory_bytes", flows.out_of_order_bytes, {{"pool", "out_of_order"}});
 }
@@ -90,6 +91,9 @@ void gather_dissectors(const DissectorCounters& dissectors, Gatherer& out) {
     out.add("pickles_total", dissectors.pickles[i], {{"verdict", kVerdicts[i]}});
   }
   out.add("held_facts_dropped_total", dissectors.held_facts_dropped);
+  out.add("pickles_limited_total", dissectors.pickles_limited);
+  out.add("pickles_not_followed_total", dissectors.pickles_taken_away);
+  out.add("memory_bytes", dissectors.machine_bytes, {{"pool", "pickles"}});
 }
 
 void gather_detector(const DetectorSnapshot& detection, Gatherer& out) {
@@ -187,6 +191,9 @@ void add_up(const DissectorCounters& from, DissectorCounters& to) {
   for (size_t i = 0; i < std::size(from.frames); ++i) to.frames[i] += from.frames[i];
   for (size_t i = 0; i < std::size(from.pickles); ++i) to.pickles[i] += from.pickles[i];
   to.held_facts_dropped += from.held_facts_dropped;
+  to.pickles_limited += from.pickles_limited;
+  to.pickles_taken_away += from.pickles_taken_away;
+  to.machine_bytes += from.machine_bytes;
 }
 
 std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources) {

@@ -50,6 +50,8 @@ constexpr MetricInfo kCatalog[] = {
     {"frames_total", kCounter, "multiprocessing messages read, by direction."},
     {"pickles_total", kCounter, "Pickles judged, by verdict."},
     {"held_facts_dropped_total", kCounter, "Facts dropped while it was unclear what protocol a flow speaks."},
+    {"pickles_limited_total", kCounter, "Pickles of which less was kept than the limits allow, for want of memory."},
+    {"pickles_not_followed_total", kCounter, "Pickles that were not followed to their end, for want of memory."},
     {"listeners", kGauge, "Listeners known, by how they authenticate their peers."},
     {"listeners_dropped_total", kCounter, "Listeners not recorded because the inventory was full."},
     {"listeners_exposed", kGauge, "Listeners that peers from outside networks.trusted talked with."},

@@ -7,8 +7,11 @@
 
 namespace pickletap {
 
-DissectorLimits dissector_limits(const Config& config) {
+// limits.memory in sixteenths: 4 dissected flows, 3 out-of-order data, 3 pickles that wait for the rest of their frame, 2
+// histories, 1 fragments; the daemon's event queues have 2, the evidence is asked for apart. Each worker has its part.
+DissectorLimits dissector_limits(const Config& config, unsigned workers) {
   DissectorLimits limits;
+  limits.pickle_machines_bytes = config.limits.memory_bytes * 3 / 16 / workers;
   limits.frame_bytes = config.limits.frame_bytes;
   limits.pickle_stack_values = config.limits.pickle_stack;
   limits.pickle_memo_entries = config.limits.pickle_memo;
@@ -25,7 +28,6 @@ uint64_t secret_seed() {
   return uint64_t{entropy()} << 32 | entropy();
 }
 
-/// A sixteenth of the memory, in all workers together.
 DefragmenterLimits defragmenter_limits(const Config& config, unsigned workers) {
   DefragmenterLimits limits;
   limits.budget_bytes = config.limits.memory_bytes / 16 / workers;
@@ -42,13 +44,14 @@ int64_t tunnel_idle_s(const Config& config) {
 FlowTableConfig flow_table_config(const Config& config, unsigned workers, const TunnelTable& tunnels) {
   FlowTableConfig table;
   table.max_flows = std::max(config.limits.flows / workers, 1U);
-  table.max_dissected = std::max(table.max_dissected / workers, 1U);
+  table.max_dissected = static_cast<uint32_t>(
+      std::clamp<uint64_t>(config.limits.memory_bytes / 4 / kBodyBytes / workers, 1, table.max_dissected));
   table.max_unanswered = std::max(table.max_flows / 16, 1U);
   table.handshake_timeout_s = config.stream.handshake_timeout_s;
   table.ignored_timeout_s = config.stream.ignored_timeout_s;
   table.idle_timeout_s = config.stream.idle_timeout_s;
   table.closed_timeout_s = config.stream.closed_timeout_s;
-  table.out_of_order_bytes = config.limits.memory_bytes / 4 / workers;
+  table.out_of_order_bytes = config.limits.memory_bytes * 3 / 16 / workers;
   table.stream.max_bytes = config.limits.out_of_order_bytes;
   table.history_bytes = config.limits.memory_bytes / 8 / workers;
   table.checksums = config.stream.checksums == "always"  ? ChecksumMode::kAlways
@@ -69,11 +72,19 @@ FlowTableConfig flow_table_config(const Config& config, unsigned workers, const 
 
 Worker::Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame, unsigned workers)
     : sink_(sink),
-      limits_(dissector_limits(config)),
+      limits_(dissector_limits(config, workers)),
       machines_(policy, limits_),
       context_{limits_, machines_, dissector_counters_, every_frame},
       unwrapper_(defragmenter_limits(config, workers), tunnel_idle_s(config), secret_seed()),
       flows_(flow_table_config(config, workers, unwrapper_.tunnels()), registry_protocols(context_), sink) {}
+
+DissectorCounters Worker::dissector_counters() const {
+  DissectorCounters now = dissector_counters_;
+  now.pickles_limited = machines_.counters().limited;
+  now.pickles_taken_away = machines_.counters().taken_away;
+  now.machine_bytes = machines_.counters().waiting_bytes;
+  return now;
+}
 
 void Worker::on_packet(const Packet& packet, DecodeResult result) {
   last_packet_time_ns_ = packet.time_ns;

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "dissectors/dissector.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "dissectors/pickle/policy.h"
 #include "sensor/capture/packet_source.h"
@@ -16,7 +17,7 @@
 namespace pickletap {
 
 /// The bounds of dissectors as the configuration has them.
-DissectorLimits dissector_limits(const Config& config);
+DissectorLimits dissector_limits(const Config& config, unsigned workers = 1);
 
 /// Sees the packets of dissected flows, each after it was processed.
 class FlowPackets {
@@ -49,7 +50,7 @@ class Worker final : public PacketHandler {
   int64_t last_packet_time_ns() const { return last_packet_time_ns_; }
   FlowTableCounters flow_counters() const { return flows_.counters(); }
   UnwrapCounters unwrap_counters() const { return unwrapper_.counters(); }
-  const DissectorCounters& dissector_counters() const { return dissector_counters_; }
+  DissectorCounters dissector_counters() const;
 
  private:
   void process(const Packet& packet) {

@@ -46,6 +46,16 @@ std::string clipped(std::string_view part) {
 
 }  // namespace
 
+size_t CallLog::memory_bytes() const {
+  const auto room = [](const auto& rows) { return rows.capacity() * sizeof rows[0]; };
+  size_t bytes = room(callables_) + names_bytes_ + room(slots_) + room(used_slots_) + room(judged_) + room(calls_) +
+                 room(statements_) + room(pending_) + room(details_) + room(findings_) + room(nested_loads_);
+  for (const PickleCall& call : calls_) bytes += call.callable.capacity() + call.args.capacity();
+  for (const Statement& statement : statements_) bytes += statement.text.capacity();
+  for (const NestedLoad& load : nested_loads_) bytes += load.pickle.capacity();
+  return bytes;
+}
+
 void CallLog::reset(const Policy& policy) {
   policy_ = &policy;
   // The table is large, and most pickles name a few.

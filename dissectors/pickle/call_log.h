@@ -67,6 +67,9 @@ class CallLog {
            !nested_loads_.empty();
   }
 
+  /// What it holds, room for later pickles included.
+  size_t memory_bytes() const;
+
   /// The callable of this name; judged when first seen. One that is `derived` is another: fetching by name imports.
   /// Value::kGlobal.
   Value resolve(std::string_view module, std::string_view name, uint64_t offset, bool derived);

@@ -27,10 +27,24 @@ void PickleMemo::reset(uint32_t direct_entries) {
   if (!far_sparse_.empty()) far_sparse_ = {};
   recent_texts_.fill({});
   direct_limit_ = far_dense_end_ = direct_entries;
+  far_limit_ = kMaxFar;
   used_ = next_recent_ = far_globals_ = far_others_ = far_names_ = 0;
   forms_ = 0;
   no_python2_ = false;
   lost_callables_ = count_uncertain_ = unreliable_ = false;
+}
+
+void PickleMemo::stop_growing() {
+  far_limit_ = std::max({kFewFar, far_globals_, far_others_, far_sparse_.size()});
+  if (entries() >= direct_limit_) return;
+  count_uncertain_ = count_uncertain_ || far_dense_end_ > direct_limit_;
+  // So far every entry that was put stands among the direct ones.
+  direct_limit_ = far_dense_end_ = entries();
+}
+
+size_t PickleMemo::memory_bytes() const {
+  static constexpr size_t kNode = 48;  // of the hash tables, with its share of their buckets
+  return direct_.capacity() * sizeof(Value) + (far_.size() + far_sparse_.size()) * kNode;
 }
 
 std::optional<PickleMemo::Key> PickleMemo::parse_key(std::string_view line) {
@@ -83,7 +97,7 @@ void PickleMemo::put_far(uint64_t index, Value value) {
   if (!may_be_callable(value) && index < kWord) return;
   // A pickle has few callables by name and may have any number of instances, which nobody calls.
   size_t& count = value.is(ValueKind::kGlobal) ? far_globals_ : far_others_;
-  if (count >= kMaxFar) {
+  if (count >= far_limit_) {
     lost_callables_ = true;
     return;
   }
@@ -95,7 +109,7 @@ void PickleMemo::count_far(uint64_t index) {
   if (index < far_dense_end_) return;
   if (index > far_dense_end_) {
     if (far_sparse_.contains(KeyedHash::permuted(index))) return;
-    if (far_sparse_.size() >= kMaxFar) {
+    if (far_sparse_.size() >= far_limit_) {
       count_uncertain_ = true;
     } else {
       far_sparse_.insert(KeyedHash::permuted(index));

@@ -76,6 +76,9 @@ class PickleMemo {
     const Value value = find(index);
     return value.is(ValueKind::kOmitted) ? std::nullopt : std::optional(value);
   }
+  /// From now on the direct entries are those for which there is room, and few are remembered beyond.
+  void stop_growing();
+  size_t memory_bytes() const;
   /// This text was used as a name, and will be again.
   void keep_name(Value text);
   bool empty() const { return used_ == 0; }
@@ -91,6 +94,7 @@ class PickleMemo {
  private:
   static constexpr uint64_t kWord = uint64_t{1} << 63;  // keys that are no numbers: their hash
   static constexpr size_t kMaxNames = 256;
+  static constexpr size_t kFewFar = 64;
 
   uint64_t entries() const { return direct_.size() - 1; }
   void put_slowly(uint64_t index, Value value, Form form);
@@ -106,6 +110,7 @@ class PickleMemo {
   std::array<std::pair<uint64_t, Value>, 8> recent_texts_{};  // the latest beyond the direct entries
   size_t next_recent_ = 0;
   uint64_t direct_limit_ = 0;
+  size_t far_limit_ = kMaxFar;
   uint64_t far_dense_end_ = 0;  // everything from the limit up to here was put
   uint64_t used_ = 0;
   size_t far_globals_ = 0, far_others_ = 0, far_names_ = 0;

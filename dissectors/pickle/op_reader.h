@@ -47,6 +47,7 @@ class OpReader {
   const Op* waiting() const { return state_ == State::kBody ? &pending_ : nullptr; }
   /// Bytes taken so far; of the pickle, if it is read from its first byte.
   uint64_t position() const { return position_; }
+  size_t memory_bytes() const { return first_.capacity() + second_.capacity(); }
 
  private:
   enum class State : uint8_t { kOpcode, kFixed, kLength, kBody, kFirstLine, kSecondLine };

@@ -48,7 +48,10 @@ void PickleMachine::start() {
   is_started_ = true;
   reader_.reset();
   store_.reset(limits_.pickle_text_bytes);
-  stack_.reset(limits_.pickle_stack_values);
+  stack_limit_ = limits_.pickle_stack_values;
+  mark_limit_ = limits_.pickle_mark_depth;
+  is_limited_ = false;
+  stack_.reset(stack_limit_);
   marks_.clear();
   if (marks_.capacity() > kKeepMarks) marks_ = std::vector<uint32_t>();  // `= {}` would keep the memory
   omits_ = has_floor_ = false;
@@ -74,6 +77,24 @@ void PickleMachine::start() {
   end_ = PickleEnd::kTruncated;
   end_reason_ = {};
   doubt_ = {};  // not chained: the copy would wait for the store
+}
+
+bool PickleMachine::limit_growth() {
+  if (!is_started_ || ended_ || std::exchange(is_limited_, true)) return false;
+  static constexpr size_t kLeastStack = 256, kLeastMarks = 64;
+  stack_limit_ = std::min(stack_limit_, std::max(stack_.room(), kLeastStack));
+  mark_limit_ = std::min(mark_limit_, std::max(marks_.capacity(), kLeastMarks));
+  memo_.stop_growing();
+  store_.stop_growing();
+  return true;
+}
+
+size_t PickleMachine::memory_bytes() const {
+  size_t bytes = sizeof *this + stack_.memory_bytes() + marks_.capacity() * sizeof(uint32_t) + memo_.memory_bytes() +
+                 store_.memory_bytes();
+  bytes += log_.memory_bytes() + reader_.memory_bytes();
+  if (inner_ != nullptr) bytes += inner_->memory_bytes();
+  return bytes;
 }
 
 void PickleMachine::feed(ByteSpan bytes) {
@@ -132,7 +153,7 @@ void PickleMachine::stop() {
 }
 
 void PickleMachine::read_one(ByteSpan& bytes) {
-  if (!stack_.has_room()) stack_.grow(limits_.pickle_stack_values);
+  if (!stack_.has_room()) stack_.grow(stack_limit_);
   const bool resumed = !reader_.at_opcode();
   const uint8_t* const begin = bytes.data();
   Op op;
@@ -288,7 +309,7 @@ void PickleMachine::step(const Op& op) {
 void PickleMachine::step_stack(const Op& op) {
   switch (op.info->code) {
     case Opcode::kMark:
-      if (marks_.size() >= limits_.pickle_mark_depth) let_go_marks();
+      if (marks_.size() >= mark_limit_) let_go_marks();
       marks_.push_back(static_cast<uint32_t>(stack_.size()));
       return;
     case Opcode::kPop:
@@ -365,23 +386,6 @@ void PickleMachine::note_protocol(const Op& op) {
   const int announced = std::max(protocol_, 1);
   if (op.info->protocol > announced && op.info->code != Opcode::kProto)
     log_.signs().note(OddSign::kLaterOpcode, op.offset);
-}
-
-void PickleMachinePool::set_policy(const Policy& policy) {
-  policy_ = &policy;
-  idle_.clear();
-  shapes_.clear();
-}
-
-std::unique_ptr<PickleMachine> PickleMachinePool::acquire() {
-  if (idle_.empty()) return std::make_unique<PickleMachine>(*policy_, limits_, &shapes_);
-  auto machine = std::move(idle_.back());
-  idle_.pop_back();
-  return machine;
-}
-
-void PickleMachinePool::release(std::unique_ptr<PickleMachine> machine) {
-  if (machine && &machine->policy() == policy_ && idle_.size() < kMaxIdle) idle_.push_back(std::move(machine));
 }
 
 }  // namespace pickletap

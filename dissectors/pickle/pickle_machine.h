@@ -5,7 +5,7 @@
 //
 // Feed it the bytes of one frame as they come, in any pieces. No recursion, no exception; time linear in the bytes,
 // memory bounded by DissectorLimits: where a bound is reached older data is forgotten, and what may have been a callable
-// is kLost, which is never taken for harmless. One thread; reused for pickle after pickle.
+// is kLost, which is never taken for harmless. One thread; reused for pickle after pickle (machine_pool.h).
 #pragma once
 
 #include <algorithm>
@@ -43,6 +43,12 @@ class PickleMachine {
   void gap(uint64_t bytes);
   /// The frame is complete. Without STOP the pickle is truncated.
   void finish();
+
+  /// Memory is short: for the rest of this pickle it keeps no more than it does now (or a few KiB), and forgets older
+  /// things instead. False when that was so, or there is nothing to limit.
+  bool limit_growth();
+  /// What it holds, idle or not.
+  size_t memory_bytes() const;
 
   bool ended() const { return ended_; }
   PickleEnd end() const { return end_; }
@@ -111,7 +117,7 @@ class PickleMachine {
   // stack
   size_t fence() const { return marks_.empty() ? 0 : marks_.back(); }
   void push(Value value) {
-    if (!stack_.has_room() && !stack_.grow(limits_.pickle_stack_values)) collapse();
+    if (!stack_.has_room() && !stack_.grow(stack_limit_)) collapse();
     stack_.push(value);
   }
   void collapse();
@@ -184,6 +190,8 @@ class PickleMachine {
   CallJudge judge_;
   std::unique_ptr<PickleMachine> inner_;  // for pickles that a call in the pickle loads; made when the first one comes
   ValueStack stack_;
+  size_t stack_limit_ = 0, mark_limit_ = 0;
+  bool is_limited_ = false;
   std::vector<uint32_t> marks_;
   bool omits_ = false;               // there may be a kOmitted on the stack
   bool has_floor_ = false;           // stack_[0] is one that stands for all that was let go below
@@ -214,23 +222,6 @@ class PickleMachine {
   PickleEnd end_ = PickleEnd::kTruncated;
   std::string_view end_reason_;
   std::string_view doubt_;  // the first reason for CPython 3 to raise, where the reading went on
-};
-
-/// Machines for a worker: a flow has one only while it is inside a frame. Not thread-safe; outlives its machines.
-class PickleMachinePool {
- public:
-  PickleMachinePool(const Policy& policy, const DissectorLimits& limits) : policy_(&policy), limits_(limits) {}
-  /// From the next acquire() on. Machines in use keep the policy they have, which must outlive them.
-  void set_policy(const Policy& policy);
-  std::unique_ptr<PickleMachine> acquire();
-  void release(std::unique_ptr<PickleMachine> machine);
-
- private:
-  static constexpr size_t kMaxIdle = 16;
-  const Policy* policy_;
-  const DissectorLimits& limits_;
-  ShapeTable shapes_;
-  std::vector<std::unique_ptr<PickleMachine>> idle_;
 };
 
 }  // namespace pickletap

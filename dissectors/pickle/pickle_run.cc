@@ -113,7 +113,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
     ++at;
     ++ops;
     take_put();
-    if (at >= end || opcode_at(at) != Opcode::kMark || marks_.size() >= limits_.pickle_mark_depth) return;
+    if (at >= end || opcode_at(at) != Opcode::kMark || marks_.size() >= mark_limit_) return;
     marks_.push_back(static_cast<uint32_t>(top - slots));
     floor = top;
     ++at;
@@ -201,7 +201,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
         continue;
       }
       case Opcode::kMark:
-        if (marks_.size() >= limits_.pickle_mark_depth) goto out;
+        if (marks_.size() >= mark_limit_) goto out;
         marks_.push_back(static_cast<uint32_t>(top - slots));
         floor = top;
         ++at;
@@ -247,6 +247,7 @@ const uint8_t* PickleMachine::run(const uint8_t* at, const uint8_t* end, uint64_
                                                                       : ValueKind::kSet;
         // As data has it: its own container right below the MARK, and nothing in it that needs a second look.
         if (!container.is(wanted) || takeover_.name_seen) goto out;
+        if (wanted == ValueKind::kDict && held() % 2 != 0) goto out;
         if (marks_.size() > 1 && floor - 1 < slots + marks_[marks_.size() - 2]) goto out;
         if (store_.has_heavy_hashes() && wanted != ValueKind::kList) {
           note_keys({floor, held()}, wanted == ValueKind::kDict ? 2 : 1, offset());

@@ -45,9 +45,9 @@ bool is_half_a_number(const Op& op) { return op.cut && as_text(op.text).find('\0
 // and the latest ones stay. What was let go is one kOmitted entry that knows how many they were.
 void PickleMachine::collapse() {
   const size_t first = fence() + kKeepAboveMark;
-  const size_t tail = limits_.pickle_stack_values / 4;
+  const size_t tail = stack_limit_ / 4;
   // A smaller part would not pay for moving the tail: the cost would grow with the square of the input.
-  if (stack_.size() < first + tail + limits_.pickle_stack_values / 8) return let_go_below(stack_.size() / 2);
+  if (stack_.size() < first + tail + stack_limit_ / 8) return let_go_below(stack_.size() / 2);
   const size_t last = stack_.size() - tail;
   uint64_t count = 0;
   bool callables = false;

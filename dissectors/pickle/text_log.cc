@@ -38,6 +38,15 @@ void ByteRing::reset(uint64_t max_bytes) {
   }
 }
 
+void ByteRing::stop_growing(uint64_t least) {
+  const uint64_t most = std::max(least, size_);
+  if (most >= max_size_) return;
+  max_size_ = most;
+  if (size_ < max_size_) return;
+  bytes_.resize(size_ + kMaxRecord);  // from now on it may wrap
+  mirror(0, kMaxRecord);
+}
+
 void ByteRing::put(uint64_t place, const uint8_t* bytes, size_t count) {
   // It grows before it wraps, so places and indices are the same until then.
   if (place + count > size_ && size_ < max_size_) {
@@ -79,6 +88,11 @@ void TextLog::reset(uint32_t max_bytes) {
   more_written_ = false;
   watches_reads_ = reads_.more = false;
   reads_.count = 0;
+}
+
+void TextLog::stop_growing() {
+  window_.stop_growing(kMinBytes);
+  decoded_.stop_growing(kMinBytes);
 }
 
 void TextLog::note_read(uint64_t place) const {

@@ -32,6 +32,8 @@ class ByteRing {
 
   /// Starts anew. `max_bytes`: a power of two.
   void reset(uint64_t max_bytes);
+  /// Stays as large as it is, or grows to `least` (a power of two).
+  void stop_growing(uint64_t least);
   void put(uint64_t place, const uint8_t* bytes, size_t count);
   const uint8_t* at(uint64_t place) const { return bytes_.data() + (place & (size_ - 1)); }
   uint64_t max_size() const { return max_size_; }
@@ -58,6 +60,8 @@ class TextLog {
   /// Starts a new pickle. `max_bytes`: of the window, 8 KiB at least; the decoded texts have an eighth of it,
   /// 8 KiB at least.
   void reset(uint32_t max_bytes);
+  /// The rings stay as large as they are, or grow to 8 KiB.
+  void stop_growing();
 
   /// The next bytes of the pickle, which are read where they stand.
   void open_chunk(const uint8_t* chunk, uint64_t place) {

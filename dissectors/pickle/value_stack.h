@@ -15,6 +15,8 @@ class ValueStack {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   bool has_room() const { return size_ < room_; }
+  size_t room() const { return room_; }
+  size_t memory_bytes() const { return slots_.capacity() * sizeof(Value); }
   /// Makes room for more, up to `max` values; false when there are as many already.
   bool grow(size_t max) {
     if (room_ >= max) return false;

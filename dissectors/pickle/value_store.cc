@@ -36,6 +36,11 @@ void ValueStore::reset(uint32_t max_bytes) {
   has_heavy_hashes_ = false;
 }
 
+void ValueStore::stop_growing() {
+  max_words_ = std::min(max_words_, std::max(kMinWords, mask_ + 1));
+  texts_.stop_growing();
+}
+
 ValueStore ValueStore::snapshot() const {
   ValueStore copy;
   copy.texts_.reset(0);

@@ -36,6 +36,9 @@ class ValueStore {
   static constexpr size_t kLeastBytes = size_t{24} << 10;
   void reset(uint32_t max_bytes);
 
+  /// For the rest of the pickle the rings stay as large as they are (or kLeastBytes in all).
+  void stop_growing();
+
   TextLog& texts() { return texts_; }
   const TextLog& texts() const { return texts_; }
   using Text = TextLog::Text;

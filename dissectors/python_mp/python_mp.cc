@@ -52,10 +52,6 @@ PythonMp::PythonMp(const DissectorContext& context, bool from_start) : context_(
   for (Stream& s : streams_) s.places[0].auth = auth_;
 }
 
-PythonMp::~PythonMp() {
-  for (Stream& s : streams_) drop_machine(s);
-}
-
 /// Does it begin like a pickle that an unpickler would read on, or that fetches something by name before it breaks off?
 bool may_be_pickle(ByteSpan bytes) {
   // What begins a number for strtol and int() (_pickle.c load_int, load_long).
@@ -102,14 +98,10 @@ Probe PythonMp::probe(ByteSpan first_bytes) {
   }
 }
 
-void PythonMp::drop_machine(Stream& stream) {
-  if (stream.machine) context_.machines.release(std::move(stream.machine));
-}
-
 void PythonMp::reject() {
   state_ = Probe::kNo;
   for (Stream& s : streams_) {
-    drop_machine(s);
+    s.machine.release();
     s.parked = std::vector<uint8_t>();
   }
   held_ = std::vector<Observation>();
@@ -139,7 +131,8 @@ void PythonMp::on_data(Direction from, ByteSpan bytes, ObservationSink& sink) {
     if (state_ != Probe::kYes && s.machine && s.machine->called_by_name()) confirm(sink);
     // Undecided, and no pickle: a message too long to be skipped on suspicion.
     const bool hopeless = state_ == Probe::kNeedMore && s.reader.in_body() && s.frame.length > kMaxProbeBytes &&
-                          s.body_offset > 0 && (!s.machine || (s.machine->ended() && !s.machine->is_loadable()));
+                          s.body_offset > 0 && !s.machine.was_taken_away() &&
+                          (!s.machine || (s.machine->ended() && !s.machine->is_loadable()));
     if (hopeless) reject();
   }
 }
@@ -170,7 +163,7 @@ void PythonMp::body(Direction from, ByteSpan bytes) {
   }
   const bool begins = s.body_offset == 0;
   if (begins && can_begin_pickle(bytes[0])) {
-    s.machine = context_.machines.acquire();
+    s.machine.acquire(context_.machines);
     s.machine->begin(s.frame.length, context_.every_frame ? nullptr : &told_);
   }
   unpark(s);
@@ -184,14 +177,15 @@ void PythonMp::body(Direction from, ByteSpan bytes) {
 /// A machine takes kilobytes, the first bytes of a message no more than they are: while a message waits for its second
 /// piece these are kept for it, and read once more.
 void PythonMp::park(Stream& stream) {
-  if (stream.parked.empty()) return;
-  drop_machine(stream);
+  if (stream.parked.empty()) return stream.machine.wait();
+  stream.machine.release();
 }
 
 void PythonMp::unpark(Stream& stream) {
+  stream.machine.resume();
   if (stream.parked.empty()) return;
   if (!stream.machine) {
-    stream.machine = context_.machines.acquire();
+    stream.machine.acquire(context_.machines);
     stream.machine->begin(stream.frame.length, context_.every_frame ? nullptr : &told_);
     stream.machine->feed(stream.parked);
   }
@@ -238,7 +232,7 @@ void PythonMp::end_frame(Direction from, ObservationSink& sink) {
   if (state_ == Probe::kNeedMore) {
     if (pickle && is_proof(*s.machine)) {
       confirm(sink);
-    } else if (!s.machine || !s.machine->is_loadable()) {
+    } else if (!s.machine.was_taken_away() && (!s.machine || !s.machine->is_loadable())) {
       // What an unpickler would load speaks for nothing and against nothing, however often it comes.
       s.probed_bytes += s.frame.length;
       if (++s.strange_frames >= kMaxProbeFrames || s.probed_bytes > kMaxProbeBytes) {
@@ -251,7 +245,7 @@ void PythonMp::end_frame(Direction from, ObservationSink& sink) {
   if (taken.is_step) kind = FrameKind::kHandshake;
   if (pickle) kind = FrameKind::kPickle;
   take_message(from, kind, taken, sink);
-  drop_machine(s);
+  s.machine.release();
   note_place(s);
 }
 
@@ -274,6 +268,8 @@ void PythonMp::take_message(Direction from, FrameKind kind, const AuthHandshake:
   if (kind == FrameKind::kPickle) {
     classify(from, *s.machine, sink);
     emit_pickle(from, taken.never_loaded, sink);
+  } else if (s.machine.was_taken_away() && kind == FrameKind::kBytes) {
+    emit_unfollowed(from, sink);
   } else if (state_ == Probe::kYes && (context_.every_frame || (kind == FrameKind::kBytes && !bytes_told_))) {
     // The first message that is no pickle in any case: it may be a listener that exchanges none at all.
     bytes_told_ = bytes_told_ || kind == FrameKind::kBytes;
@@ -343,6 +339,24 @@ void PythonMp::emit_pickle(Direction from, bool never_loaded, ObservationSink& s
   emit(from, std::move(seen), sink);
 }
 
+/// What looked like a pickle was not read to its end, for want of room: it may have been anything.
+void PythonMp::emit_unfollowed(Direction from, ObservationSink& sink) {
+  Stream& s = stream(from);
+  s.frame.kind = FrameKind::kPickle;
+  PickleSeen seen{s.frame, false, {}, {}, {}};
+  seen.report.end = PickleEnd::kGap;
+  seen.report.findings.push_back({PickleRule::kEvasion,
+                                  {},
+                                  {},
+                                  "was not followed: more pickles were open at once than the sensor has memory for",
+                                  0,
+                                  {},
+                                  {},
+                                  {}});
+  ++context_.counters.pickles[1];
+  emit(from, std::move(seen), sink);
+}
+
 void PythonMp::confirm(ObservationSink& sink) {
   if (state_ == Probe::kYes) return;
   state_ = Probe::kYes;
@@ -383,10 +397,11 @@ void PythonMp::on_gap(Direction from, uint64_t bytes, ObservationSink& sink) {
   if (s.reader.skip(bytes)) {
     s.body_offset += bytes;
     s.frame.after_gap = true;
+    s.machine.wait();
     return;
   }
   if (s.machine && s.machine->called_by_name()) emit_pickle(from, false, sink);
-  drop_machine(s);
+  s.machine.release();
   s.lost = true;
   emit(from, StreamAnomaly{"frame_sync_lost", bytes}, sink);
 }
@@ -402,7 +417,7 @@ void PythonMp::on_end(Direction from, EndReason reason, ObservationSink& sink) {
     const bool closed = reason == EndReason::kFin || reason == EndReason::kReset;
     emit_pickle(from, closed && !s.gap_in_frame, sink);
   }
-  drop_machine(s);
+  s.machine.release();
   if (!stream(opposite(from)).ended || state_ != Probe::kYes) return;
   if (auth_.begun() && !handshake_ended_) {
     handshake_ended_ = true;

@@ -18,7 +18,7 @@
 
 #include "dissectors/dissector.h"
 #include "dissectors/observation.h"
-#include "dissectors/pickle/pickle_machine.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/python_mp/auth_handshake.h"
 #include "dissectors/python_mp/frame_reader.h"
 
@@ -28,7 +28,6 @@ class PythonMp final : public Dissector {
  public:
   /// `from_start`: the flow's SYN was captured, so its first bytes are the peers' first bytes.
   PythonMp(const DissectorContext& context, bool from_start);
-  ~PythonMp() override;
   PythonMp(const PythonMp&) = delete;
   PythonMp& operator=(const PythonMp&) = delete;
   PythonMp(PythonMp&&) = delete;
@@ -64,7 +63,7 @@ class PythonMp final : public Dissector {
   /// One direction.
   struct Stream {
     FrameReader reader;
-    std::unique_ptr<PickleMachine> machine;
+    MachineLease machine;
     std::vector<uint8_t> parked;  // a message's first bytes, until its next ones come; the machine may be gone
     std::vector<uint8_t> head;    // of a message that may be a handshake step
     FrameSeen frame;
@@ -95,7 +94,7 @@ class PythonMp final : public Dissector {
   void reject();
   void settle(Direction from, ObservationSink& sink);
   void emit(Direction from, Fact fact, ObservationSink& sink);
-  void drop_machine(Stream& stream);
+  void emit_unfollowed(Direction from, ObservationSink& sink);
   void park(Stream& stream);
   void unpark(Stream& stream);
   void note_place(Stream& stream);

@@ -108,6 +108,10 @@ struct FlowBody {
   std::array<bool, 2> cut_off_told{};
 };
 
+/// What a dissected flow takes beside its record: the body, a Dissector of that order, and what malloc(3) adds. Queued
+/// segments, histories and pickles have budgets of their own.
+inline constexpr uint64_t kBodyBytes = sizeof(FlowBody) + 768;
+
 /// Flow records in chunks that never move. Indices of released records are used again, the latest first.
 class FlowSlab {
  public:

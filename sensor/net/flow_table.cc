@@ -405,6 +405,7 @@ void FlowTable::finish() {
 
 FlowTableCounters FlowTable::counters() const {
   FlowTableCounters counters = counters_;
+  counters.body_bytes = counters.active_dissectors * kBodyBytes;
   counters.flow_memory_bytes = slab_.memory_bytes() + index_.bucket_count() * sizeof(uint32_t);
   counters.out_of_order_bytes = pool_.used_bytes;
   counters.history_bytes = histories_.used_bytes;

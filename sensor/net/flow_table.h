@@ -74,6 +74,7 @@ struct FlowTableCounters {
   uint64_t active_dissectors = 0;                   ///< gauge
   uint64_t flow_memory_bytes = 0;                   ///< gauge: records and index
   uint64_t out_of_order_bytes = 0;                  ///< gauge: queued now, charged as in stream_reassembler.h
+  uint64_t body_bytes = 0;                          ///< gauge: of dissected flows, about
   uint64_t history_bytes = 0;                       ///< gauge: kept for other readings
   uint64_t history_dropped_bytes = 0;               ///< not kept, for want of room
   std::array<uint64_t, kRefusalCount> refused{};    ///< segments, by index_of(Refusal)

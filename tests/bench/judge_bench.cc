@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "config/policy_files.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
 
 #ifdef PICKLETAP_PYTHON_PREFIX

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "config/policy_files.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "sensor/detect/detector.h"
 #include "sensor/net/decode.h"

@@ -11,6 +11,7 @@
 
 #include "config/load.h"
 #include "config/policy_files.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "sensor/daemon/policy_store.h"
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dissectors/observation.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/python_mp/python_mp.h"
 #include "tests/unit/dissectors/truth.h"
 

@@ -9,6 +9,7 @@
 
 #include "config/policy_files.h"
 #include "dissectors/observation.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "dissectors/registry.h"
 

@@ -1,3 +1,4 @@
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
 
 #include <gtest/gtest.h>

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "dissectors/pickle/machine_pool.h"
 #include "tests/unit/dissectors/recall_twin.h"
 #include "tests/unit/dissectors/truth.h"
 

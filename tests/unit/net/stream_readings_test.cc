@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/policy_files.h"
+#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
 #include "dissectors/pickle/policy.h"
 #include "dissectors/registry.h"
