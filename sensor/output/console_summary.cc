@@ -68,6 +68,7 @@ std::vector<std::string> losses(const StatsRecord& stats) {
   add(total(stats, "stream_limit_segments_total"), "dropped segment");
   add(flows_given_up(stats), "abandoned flow");
   add(total(stats, "held_facts_dropped_total"), "dropped fact");
+  add(total(stats, "pickles_not_followed_total"), "unfollowed pickle");
   add(total(stats, "output_dropped_total"), "unwritten event");
   return parts;
 }
