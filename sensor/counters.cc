@@ -169,6 +169,7 @@ void add_up(const FlowTableCounters& from, FlowTableCounters& to) {
   to.active_flows += from.active_flows;
   to.active_dissectors += from.active_dissectors;
   to.flow_memory_bytes += from.flow_memory_bytes;
+  to.body_bytes += from.body_bytes;
   to.out_of_order_bytes += from.out_of_order_bytes;
   to.history_bytes += from.history_bytes;
   to.history_dropped_bytes += from.history_dropped_bytes;
