@@ -237,6 +237,15 @@ TEST(PythonMp, WhatEndsBeforeItsFrameDoesIsNeverLoaded) {
   EXPECT_FALSE(harmless.has("pickle"));
 }
 
+/// Of the latest pickle: does it say that bytes before it, or of its own, were lost?
+bool says_after_gap(const Conversation& talk) {
+  bool after_gap = false;
+  for (const Observation& observation : talk.observations) {
+    if (const auto* seen = std::get_if<PickleSeen>(&observation.fact)) after_gap = seen->frame.after_gap;
+  }
+  return after_gap;
+}
+
 TEST(PythonMp, GapsInABodyLoseThatMessageOnly) {
   Conversation talk;
   truth::shake_hands(talk);
@@ -245,6 +254,7 @@ TEST(PythonMp, GapsInABodyLoseThatMessageOnly) {
   talk.client(std::string(98, 'x') + frame(truth::attack()));
   EXPECT_EQ(talk.count("pickle.code-execution"), 1U) << talk.all();
   EXPECT_FALSE(talk.has("pickle.malformed"));
+  EXPECT_FALSE(says_after_gap(talk)) << "the length says where this one begins";
 
   Conversation seen;  // the call was captured, the rest was not
   truth::shake_hands(seen);
@@ -252,6 +262,29 @@ TEST(PythonMp, GapsInABodyLoseThatMessageOnly) {
   seen.gap(truth::kServer, 900);
   seen.client(std::string(1000 - 900 - 20, 'x'));
   EXPECT_EQ(seen.count("pickle.code-execution"), 1U) << seen.all();
+  EXPECT_TRUE(says_after_gap(seen));
+}
+
+// A long harmless message of which most is lost, in several places, behind the first: the next one is where it must be.
+TEST(PythonMp, ALongMessageWithManyHolesEndsWhereItsLengthSays) {
+  for (const bool wide : {false, true}) {
+    Conversation talk;
+    const std::string pickle = "\x80\x04X" + std::string("\x00\x00\x20\x00", 4) + std::string(0x200000, 'a') + ".";
+    const std::string message = wide ? truth::long_frame(pickle) : frame(pickle);
+    talk.client(frame(truth::harmless()));
+    for (size_t at = 0; at < message.size(); at += 50000) {
+      const std::string_view piece = std::string_view(message).substr(at, 50000);
+      if (at % 3 == 0) {
+        talk.client(piece);
+      } else {
+        talk.gap(truth::kServer, piece.size());
+      }
+    }
+    EXPECT_FALSE(talk.has("frame_sync_lost")) << talk.all();
+    talk.client(frame(truth::attack()));
+    EXPECT_EQ(talk.count("pickle.code-execution"), 1U) << talk.all();
+    EXPECT_FALSE(says_after_gap(talk));
+  }
 }
 
 TEST(PythonMp, GapsOverAHeaderAreFollowedByALookForTheNextMessage) {
@@ -264,6 +297,7 @@ TEST(PythonMp, GapsOverAHeaderAreFollowedByALookForTheNextMessage) {
   talk.client(frame(truth::attack()));
   EXPECT_TRUE(talk.has("pickle.code-execution")) << talk.all();
   EXPECT_FALSE(talk.has("oversized"));
+  EXPECT_TRUE(says_after_gap(talk)) << "found by its looks";
 }
 
 TEST(PythonMp, MidstreamFlowsTurnRoundWhenTheInitiatorChallenges) {
