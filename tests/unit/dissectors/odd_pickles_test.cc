@@ -83,7 +83,8 @@ TEST(OddPickles, WhatOnePythonRefusesIsReadOn) {
       {"cos", PickleEnd::kRefused, "no newline after a name", "o."},
       {"}(K\x01u.", PickleEnd::kRefused, "odd number of items for SETITEMS", ""},
       // With so much behind it that the inner loop reads it.
-      {"}(K\x01u}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}.", PickleEnd::kRefused, "odd number of items for SETITEMS", ""},
+      {"}(K\x01u}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}.", PickleEnd::kRefused, "odd number of items for SETITEMS",
+       ""},
       {"}(K\x01K\x02u.", PickleEnd::kStop, "", ""},
       {"N(K\x01u.", PickleEnd::kRefused, "odd number of items for SETITEMS", ""},
       {"S'a' \ncos\nx\n.", PickleEnd::kRefused, "the STRING opcode argument must be quoted", "os.x"},

@@ -1,5 +1,5 @@
-#include "dissectors/pickle/machine_pool.h"
 #include "dissectors/pickle/pickle_machine.h"
+#include "dissectors/pickle/machine_pool.h"
 
 #include <gtest/gtest.h>
 
