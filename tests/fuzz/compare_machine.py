@@ -327,7 +327,8 @@ def _differences(data, pure, end, total, names, recorded):
     if pure or stopped == (end == STOP):
         return None
     tolerated = not stopped and any(pattern.search(ended) for pattern in TOLERATED)
-    tolerated = tolerated or ("Error: " in ended and re.search("must be quoted|escape|Trailing", ended) and LONG_LINE.search(data))
+    unseen_end = re.search("must be quoted|escape|Trailing", ended) and LONG_LINE.search(data)
+    tolerated = tolerated or (not stopped and unseen_end)
     return None if tolerated else ("end", ended, "machine", end)
 
 
