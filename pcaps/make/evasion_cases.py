@@ -275,6 +275,7 @@ refused("ack_old", "An ACK number far before the victim's initial number", ack=-
 refused("bad_sum", "A wrong TCP checksum", spoil="bad")
 refused("pseudo_sum", "A checksum over the pseudo header only", spoil="pseudo")
 refused("zero_sum", "A checksum of zero", sum=0)
+refused("bad_ip_sum", "A wrong checksum of the IP header", spoil="ip")
 refused("md5", "An unasked-for MD5 signature option", options=MD5 + NOP * 2)
 refused("low_ttl", "TTL 1, which the router drops", ttl=1)
 refused("paws_two_before", "A timestamp two before the latest", timestamps=True,

@@ -62,7 +62,8 @@ class Wire:
     # ---- sending
     def segment(self, flags, seq, ack, payload=b"", *, ttl=64, options=None, window=502, urgent=0, sum=None,
                 spoil=None, mac=None):
-        """`sum`: the checksum to send instead; `spoil`: how ("bad", "pseudo", "other zero")."""
+        """`sum`: the checksum to send instead; `spoil`: how ("bad", "pseudo", "other zero"; "ip": the
+        checksum of the IP header)."""
         if options is None:
             options = timestamp(self.ts, self.ts_echo) if self.timestamps else b""
         options += NOP * (-len(options) % 4)
@@ -85,7 +86,8 @@ class Wire:
         self.identification += 1
         ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), self.identification & 0xFFFF, 0x4000, ttl, 6, 0,
                          source, destination)
-        ip = ip[:10] + struct.pack("!H", 0xFFFF ^ checksum(ip)) + ip[12:]
+        ip_value = 0xFFFF ^ checksum(ip) ^ (0x1234 if spoil == "ip" else 0)
+        ip = ip[:10] + struct.pack("!H", ip_value) + ip[12:]
         frame = (mac or self.link.next_hop) + self.link.own + b"\x08\x00" + ip + tcp
         self.recorder.add(frame)
         self.link.socket.send(frame)

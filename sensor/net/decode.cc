@@ -199,6 +199,7 @@ LayerDecoder::Next LayerDecoder::ipv4() {
   protocol_ = ip[9];
   is_routed_ = false;
   packet_.ttl = ip[8];
+  packet_.ip_header_bytes = static_cast<uint8_t>(header);
   decode_detail::set_ipv4(packet_.source, ip + 12);
   decode_detail::set_ipv4(packet_.destination, ip + 16);
   rest_.limit(total);
@@ -231,6 +232,7 @@ LayerDecoder::Next LayerDecoder::ipv6() {
   std::memcpy(packet_.destination.bytes.data(), ip + 24, 16);
   packet_.source.is_v6 = packet_.destination.is_v6 = true;
   packet_.ttl = ip[7];
+  packet_.ip_header_bytes = 0;
   protocol_ = ip[6];
   traffic_class_ = static_cast<uint8_t>(((ip[0] & 0x0fU) << 4) | (ip[1] >> 4));
   if (length != 0) rest_.limit(length + 40);  // 0: a jumbogram or segmentation offload, what is there counts
@@ -331,6 +333,7 @@ DecodeResult decode_detail::decode_any(LinkType link, std::span<const uint8_t> f
 }
 
 DecodeResult decode_reassembled(std::span<const uint8_t> datagram, Packet& packet, Encapsulation& outer) {
+  packet.ip_header_bytes = 0;  // the fragments' headers were looked at one by one
   return LayerDecoder({datagram.data(), datagram.size(), datagram.size()}, packet, outer).decode_datagram();
 }
 

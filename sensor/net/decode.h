@@ -130,6 +130,7 @@ inline DecodeResult decode_packet(LinkType link, std::span<const uint8_t> frame,
       packet.payload = frame.subspan(begin, captured_end - begin);
       packet.tcp_header = frame.subspan(34, tcp_header);
       packet.ttl = data[22];
+      packet.ip_header_bytes = 20;
       return DecodeResult::kTcp;
     }
   }

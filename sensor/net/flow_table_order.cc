@@ -41,7 +41,8 @@ FlowBody* FlowTable::body_of(uint32_t index) const {
 
 /// False where there is no room for it.
 bool FlowTable::hold(FlowBody& body, const Packet& packet, unsigned side) {
-  const auto size = static_cast<uint32_t>(packet.tcp_header.size() + packet.payload.size());
+  const size_t ip_header = packet.ip_header_bytes;
+  const auto size = static_cast<uint32_t>(ip_header + packet.tcp_header.size() + packet.payload.size());
   const uint64_t cost = size + sizeof(HeldSegment);
   if (body.held.size() >= kMaxHeld || pool_.used_bytes + cost > pool_.budget_bytes) {
     ++counters_.held_limit_segments;
@@ -55,10 +56,11 @@ bool FlowTable::hold(FlowBody& body, const Packet& packet, unsigned side) {
   held.source = source_index_;
   held.bytes = std::make_unique_for_overwrite<uint8_t[]>(size);
   const size_t header = packet.tcp_header.size();
-  if (header != 0) std::memcpy(held.bytes.get(), packet.tcp_header.data(), header);
-  std::memcpy(held.bytes.get() + header, packet.payload.data(), packet.payload.size());
-  held.packet.tcp_header = {held.bytes.get(), header};
-  held.packet.payload = {held.bytes.get() + header, packet.payload.size()};
+  uint8_t* const tcp = held.bytes.get() + ip_header;
+  if (header != 0) std::memcpy(held.bytes.get(), packet.tcp_header.data() - ip_header, ip_header + header);
+  std::memcpy(tcp + header, packet.payload.data(), packet.payload.size());
+  held.packet.tcp_header = {tcp, header};
+  held.packet.payload = {tcp + header, packet.payload.size()};
   pool_.used_bytes += cost;
   ++counters_.held_segments;
   body.held.push_back(std::move(held));

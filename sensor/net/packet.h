@@ -86,6 +86,7 @@ struct Packet {
   uint16_t urgent = 0;
   uint8_t flags = 0;                    ///< TcpFlag
   uint8_t ttl = 0;                      ///< or the hop limit
+  uint8_t ip_header_bytes = 0;          ///< of the IPv4 header right before `tcp_header`; 0: there is none
   uint32_t payload_missing = 0;         ///< payload bytes the IP length promises and the snap length cut off
   std::span<const uint8_t> payload;     ///< TCP payload as captured, without link padding
   std::span<const uint8_t> tcp_header;  ///< with its options, as captured

@@ -41,6 +41,10 @@ ChecksumState check_tcp_checksum(const Packet& packet) {
     return ChecksumState::kUnknown;
   }
   if (packet.tcp_header.size() != (size_t{packet.tcp_header[12]} >> 4) * 4) return ChecksumState::kUnknown;
+  if (packet.ip_header_bytes != 0) {
+    const uint8_t* ip = packet.tcp_header.data() - packet.ip_header_bytes;
+    if (fold(sum_of({ip, packet.ip_header_bytes})) != 0xffff) return ChecksumState::kWrong;
+  }
   const size_t address_bytes = packet.source.is_v6 ? 16 : 4;
   uint64_t sum = sum_of(std::span(packet.source.bytes).first(address_bytes)) +
                  sum_of(std::span(packet.destination.bytes).first(address_bytes));

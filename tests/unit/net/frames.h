@@ -29,8 +29,15 @@ inline std::string ipv4(std::string_view body, unsigned protocol = 6, unsigned f
   const auto header = static_cast<unsigned>(20 + options.size());
   const unsigned total =
       total_length < 0 ? header + static_cast<unsigned>(body.size()) : static_cast<unsigned>(total_length);
-  return be16(0x4000 | ((header / 4) << 8)) + be16(total) + be16(1) + be16(fragment) + be16(0x4000 | protocol) +
-         be16(0) + std::string("\x0a\x00\x00\x01\x0a\x00\x00\x02", 8) + std::string(options) + std::string(body);
+  std::string ip = be16(0x4000 | ((header / 4) << 8)) + be16(total) + be16(1) + be16(fragment) +
+                   be16(0x4000 | protocol) + be16(0) + std::string("\x0a\x00\x00\x01\x0a\x00\x00\x02", 8) +
+                   std::string(options);
+  unsigned sum = 0;  // RFC 791, 3.1
+  for (size_t i = 0; i + 1 < ip.size(); i += 2) {
+    sum += static_cast<unsigned>(static_cast<uint8_t>(ip[i])) << 8 | static_cast<uint8_t>(ip[i + 1]);
+  }
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return ip.replace(10, 2, be16(~sum & 0xffff)) + std::string(body);
 }
 
 inline std::string ipv6(std::string_view body, unsigned next = 6, int payload_length = -1) {

@@ -165,6 +165,17 @@ TEST(TcpChecksum, IsRightWrongOrUnknown) {
   EXPECT_EQ(check_tcp_checksum(Packet{}), ChecksumState::kUnknown);
 }
 
+// The receiver drops a datagram before it looks at what is in it.
+TEST(TcpChecksum, IsWrongBehindAWrongHeaderOfIpv4) {
+  Framed framed("abc", 0);
+  EXPECT_EQ(check_tcp_checksum(framed.packet), ChecksumState::kRight);
+  framed.frame[14 + 10] = static_cast<char>(framed.frame[14 + 10] ^ 1);
+  EXPECT_EQ(check_tcp_checksum(framed.packet), ChecksumState::kWrong);
+  framed.frame[14 + 10] = static_cast<char>(framed.frame[14 + 10] ^ 1);
+  framed.frame[14 + 8] = static_cast<char>(framed.frame[14 + 8] ^ 1);  // the TTL
+  EXPECT_EQ(check_tcp_checksum(framed.packet), ChecksumState::kWrong);
+}
+
 /// Computed by hand: RFC 1071 over 10.0.0.1 → 10.0.0.2, protocol 6, length 21 and the segment of frames::tcp("a").
 TEST(TcpChecksum, IsTheOneOfTheRfc) {
   std::string tcp = frames::tcp("a");
