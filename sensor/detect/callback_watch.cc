@@ -293,9 +293,8 @@ Alert CallbackWatch::alert_of(const Watch& watch, const Named& named, const Even
 }
 
 void CallbackWatch::advance(int64_t time_ns) {
-  if (victims_.empty() || (advanced_ns_ <= time_ns && time_ns - advanced_ns_ < kNsPerSecond && time_ns != INT64_MAX)) {
-    return;
-  }
+  const auto passed = static_cast<uint64_t>(time_ns) - static_cast<uint64_t>(advanced_ns_);
+  if (victims_.empty() || (time_ns != INT64_MAX && time_ns >= advanced_ns_ && passed < uint64_t{kNsPerSecond})) return;
   advanced_ns_ = time_ns;
   bool any_gone = false;
   for (auto victim = victims_.begin(); victim != victims_.end();) {

@@ -201,10 +201,9 @@ class Scanner {
     }
     // "%s.evil.example", "$USER.evil.example": what stands in its place is not known.
     if (before.ends_with('%') || before.ends_with('$')) token.remove_prefix(std::min(token.find('.'), token.size()));
-    while (!token.empty() && (token.front() == '.' || token.front() == '-' || token.front() == ':'))
-      token.remove_prefix(1);
-    while (!token.empty() && (token.back() == '.' || token.back() == '-' || token.back() == ':'))
-      token.remove_suffix(1);
+    const auto is_margin = [](char c) { return c == '.' || c == '-' || c == ':'; };
+    while (!token.empty() && is_margin(token.front()) && !token.starts_with("::")) token.remove_prefix(1);
+    while (!token.empty() && is_margin(token.back()) && !token.ends_with("::")) token.remove_suffix(1);
     if (token.empty()) return end;
     const bool is_device = before.ends_with("/dev/tcp/") || before.ends_with("/dev/udp/");
     const bool has_slash = end < text_.size() && text_[end] == '/';

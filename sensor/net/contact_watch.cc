@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include "sensor/net/decode.h"
@@ -11,6 +12,20 @@ namespace {
 
 constexpr uint64_t kFlowIdMask = (uint64_t{1} << 51) - 1;
 
+/// Of both endpoints, the same for either direction; where they are is not asked.
+uint64_t hash_of_pair(const FlowHash& hash, const Packet& packet) {
+  if (packet.source.is_v6) return hash(make_flow_key(packet).key);
+  const auto word_of = [](const IpAddress& address, uint16_t port) {
+    uint32_t ip;
+    std::memcpy(&ip, address.bytes.data(), sizeof ip);
+    return uint64_t{ip} << 16 | port;
+  };
+  const uint64_t a = word_of(packet.source, packet.source_port);
+  const uint64_t b = word_of(packet.destination, packet.destination_port);
+  const std::array<uint64_t, 2> words{std::min(a, b), std::max(a, b)};
+  return hash(reinterpret_cast<const uint8_t*>(words.data()), sizeof words);
+}
+
 }  // namespace
 
 void ContactWatch::set_board(ArmedBoard* board) {
@@ -18,7 +33,8 @@ void ContactWatch::set_board(ArmedBoard* board) {
   recent_.assign(board != nullptr ? kMaxRecent : 0, {});
   dns_.assign(board != nullptr ? kDnsBytes : 0, 0);
   udp_.assign(board != nullptr ? kUdpSets : 0, {});
-  recent_count_ = dns_count_ = generation_ = 0;
+  recent_count_ = generation_ = 0;
+  dns_count_ = 0;
   list_.reset();
 }
 
@@ -26,11 +42,13 @@ void ContactWatch::take_datagram(const Packet& packet) {
   const uint16_t port = packet.destination_port;
   const bool is_new = is_new_datagram(packet);
   if (port == kDnsPort || port == kMdnsPort || port == kLlmnrPort) {
-    add(packet, Form::kDns, packet.payload, is_new);
+    add(packet, make_flow_key(packet), is_new ? Form::kQuery : Form::kNextQuery, packet.payload);
   } else if (packet.source_port == kDnsPort) {
-    add(packet, Form::kDns, packet.payload, false, true);
+    OrientedKey oriented = make_flow_key(packet);
+    oriented.side ^= 1;
+    add(packet, oriented, Form::kAnswer, packet.payload);
   } else if (is_new) {
-    add(packet, Form::kDatagram);
+    add(packet, make_flow_key(packet), Form::kDatagram);
   }
 }
 
@@ -40,12 +58,12 @@ void ContactWatch::take_dns_stream(const Packet& packet) {
   if (packet.payload.size() <= kPrefix) return;
   const size_t length = load_be16(packet.payload.data());
   if (length > packet.payload.size() - kPrefix) return;
-  add(packet, Form::kDns, packet.payload.subspan(kPrefix, length), false);
+  add(packet, make_flow_key(packet), Form::kStreamQuery, packet.payload.subspan(kPrefix, length));
 }
 
 /// Notes that its endpoints spoke.
 bool ContactWatch::is_new_datagram(const Packet& packet) {
-  const uint64_t hash = hash_(make_flow_key(packet).key);
+  const uint64_t hash = hash_of_pair(hash_, packet);
   const auto tag = static_cast<uint32_t>(hash >> 32);
   const auto now = static_cast<uint32_t>(static_cast<uint64_t>(packet.time_ns) >> kUdpTimeShift);
   UdpSet& set = udp_[hash % kUdpSets];
@@ -63,30 +81,32 @@ bool ContactWatch::is_new_datagram(const Packet& packet) {
   return true;
 }
 
-void ContactWatch::add(const Packet& packet, Form form, std::span<const uint8_t> dns, bool is_new, bool is_answer) {
+void ContactWatch::add(const Packet& packet, const OrientedKey& oriented, Form form, std::span<const uint8_t> dns) {
   look();  // what the list says of this packet is said below
   Recent& recent = recent_[recent_count_++ % kMaxRecent];
-  const OrientedKey oriented = make_flow_key(packet);
   recent.key = oriented.key;
   recent.time_ns = packet.time_ns;
   recent.number = packet.number;
-  recent.wire_bytes = packet.wire_bytes;
+  recent.set(form, oriented.side);
+  recent.wire_bytes = static_cast<uint16_t>(std::min<uint32_t>(packet.wire_bytes, UINT16_MAX));
   recent.source_index = source_index_;
-  recent.initiator = static_cast<uint8_t>(is_answer ? oriented.side ^ 1 : oriented.side);
-  recent.form = form;
-  recent.is_udp = packet.tcp_header.empty();
-  recent.is_new = is_new;
-  recent.is_answer = is_answer;
-  recent.dns_at = dns_count_;
-  recent.dns_bytes = static_cast<uint16_t>(std::min(dns.size(), kMaxDnsBytes));
-  for (size_t done = 0; done < recent.dns_bytes;) {
-    const size_t at = dns_count_ % kDnsBytes;
-    const size_t count = std::min(recent.dns_bytes - done, kDnsBytes - at);
-    std::copy_n(dns.begin() + static_cast<std::ptrdiff_t>(done), count, dns_.begin() + static_cast<std::ptrdiff_t>(at));
-    dns_count_ += count;
-    done += count;
-  }
+  if (is_dns(form)) recent.dns_at = keep_dns(dns);
   if (list_ != nullptr) compare(recent, 0);
+}
+
+/// Two bytes of length, then the message. Returns where.
+uint32_t ContactWatch::keep_dns(std::span<const uint8_t> bytes) {
+  const uint32_t at = dns_count_;
+  const size_t size = std::min(bytes.size(), kMaxDnsBytes);
+  const auto put = [this](uint8_t byte) { dns_[dns_count_++ % kDnsBytes] = byte; };
+  put(static_cast<uint8_t>(size >> 8));
+  put(static_cast<uint8_t>(size & 0xff));
+  const size_t begin = dns_count_ % kDnsBytes;
+  const size_t first = std::min(size, kDnsBytes - begin);
+  std::copy_n(bytes.begin(), first, dns_.begin() + static_cast<std::ptrdiff_t>(begin));
+  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(first), size - first, dns_.begin());
+  dns_count_ += static_cast<uint32_t>(size);
+  return at;
 }
 
 /// What is new in it may be about what was seen before it came.
@@ -117,24 +137,27 @@ void ContactWatch::take_list() {
 
 bool ContactWatch::read_dns_of(const Recent& recent, DnsMessage& message) const {
   std::array<uint8_t, kMaxDnsBytes> bytes;
-  for (size_t i = 0; i < recent.dns_bytes; ++i) bytes[i] = dns_[(recent.dns_at + i) % kDnsBytes];
-  return read_dns({bytes.data(), recent.dns_bytes}, ContactSeen::kMaxAddresses, message);
+  const auto byte_at = [&](size_t i) { return dns_[(recent.dns_at + i) % kDnsBytes]; };
+  const size_t size = std::min(size_t{byte_at(0)} << 8 | byte_at(1), kMaxDnsBytes);
+  for (size_t i = 0; i < size; ++i) bytes[i] = byte_at(2 + i);
+  return read_dns({bytes.data(), size}, ContactSeen::kMaxAddresses, message);
 }
 
 /// Tells of it where something of `from_generation` or later names it.
 void ContactWatch::compare(const Recent& recent, uint64_t from_generation) {
-  const Endpoint client = endpoint_of(recent.key, recent.initiator);
+  const Endpoint client = endpoint_of(recent.key, recent.initiator());
   const ArmedVictim* const victim = list_->find(client.address);
   if (victim == nullptr || victim->generation < from_generation) return;
-  if (recent.form == Form::kDns && (compare_dns(recent, *victim, from_generation) || !recent.is_new)) return;
-  const Endpoint server = endpoint_of(recent.key, recent.initiator ^ 1U);
+  const auto form = recent.form();
+  if (is_dns(form) && (compare_dns(recent, *victim, from_generation) || form != Form::kQuery)) return;
+  const Endpoint server = endpoint_of(recent.key, recent.initiator() ^ 1U);
   const bool is_watched = std::any_of(victim->addresses.begin(), victim->addresses.end(), [&](const ArmedAddress& one) {
     return one.span.generation >= from_generation && one.address == server.address && one.span.holds(recent.time_ns) &&
            (one.port == 0 || one.port == server.port);
   });
   if (!is_watched) return;
   ContactSeen contact;
-  contact.kind = recent.is_udp ? ContactSeen::Kind::kDatagram : ContactSeen::Kind::kConnection;
+  contact.kind = is_udp(form) ? ContactSeen::Kind::kDatagram : ContactSeen::Kind::kConnection;
   tell(recent, std::move(contact));
 }
 
@@ -149,7 +172,7 @@ bool ContactWatch::compare_dns(const Recent& recent, const ArmedVictim& victim, 
     return false;
   }
   DnsMessage message;
-  if (!read_dns_of(recent, message) || message.is_answer != recent.is_answer) return false;
+  if (!read_dns_of(recent, message) || message.is_answer != (recent.form() == Form::kAnswer)) return false;
   const bool is_watched = std::any_of(victim.names.begin(), victim.names.end(), [&](const ArmedName& one) {
     return is_due(one) && is_name_under(message.name, one.name);
   });
@@ -169,8 +192,8 @@ void ContactWatch::tell(const Recent& recent, ContactSeen&& contact) {
   event.source_index = recent.source_index;
   FlowContext& flow = event.flow;
   flow.flow_id = recent.number & kFlowIdMask;
-  flow.initiator = endpoint_of(recent.key, recent.initiator);
-  flow.responder = endpoint_of(recent.key, recent.initiator ^ 1U);
+  flow.initiator = endpoint_of(recent.key, recent.initiator());
+  flow.responder = endpoint_of(recent.key, recent.initiator() ^ 1U);
   flow.vlan = vlan_of(recent.key);
   if (recent.key.is_tunnelled()) {
     if (const TunnelTable::Entry* entry = tunnels_.find(recent.key.tunnel())) {
@@ -179,7 +202,7 @@ void ContactWatch::tell(const Recent& recent, ContactSeen&& contact) {
     }
   }
   flow.start_ns = recent.time_ns;
-  flow.is_udp = recent.is_udp;
+  flow.is_udp = is_udp(recent.form());
   const unsigned direction = contact.kind == ContactSeen::Kind::kAnswer ? 1 : 0;
   flow.counts.packets[direction] = 1;
   flow.counts.bytes[direction] = recent.wire_bytes;

@@ -2,7 +2,7 @@
 // first UDP packet between two endpoints (again after kUdpIdle of silence), DNS, mDNS and LLMNR queries (over UDP, and
 // over TCP where a flow's first segment holds the whole query) and the answers of DNS.
 // A call-back may be on the wire before the pickle that caused it has been judged, so the latest of all of them are kept,
-// and looked through when a list names somebody new: kMaxRecent, and of DNS messages kDnsBytes in all. What was no longer
+// and looked through when a list names somebody new: kMaxRecent, and of DNS messages kDnsBytes in all, of each kMaxDnsBytes. What was no longer
 // there then is counted by the board.
 // Known pairs of UDP endpoints: kUdpSets times kUdpWays, the one of a set that was silent for longest makes room; when it
 // speaks again it is taken for new. Told apart by 42 bits of a keyed hash.
@@ -25,7 +25,7 @@ namespace pickletap {
 
 class ContactWatch {
  public:
-  static constexpr size_t kMaxRecent = 16384;             // a power of two
+  static constexpr size_t kMaxRecent = 8192;              // a power of two
   static constexpr size_t kDnsBytes = size_t{1} << 18;    // a power of two
   static constexpr size_t kMaxDnsBytes = 1024;            ///< kept of one message
   static constexpr size_t kUdpSets = 1024, kUdpWays = 8;  // powers of two
@@ -40,8 +40,8 @@ class ContactWatch {
   void set_source_index(uint16_t index) { source_index_ = index; }
 
   /// The SYN that begins a TCP flow. What the other side sent (a SYN-ACK without it) anybody can send to a host.
-  void on_connection(const Packet& packet) {
-    if (is_wanted()) add(packet, Form::kConnection);
+  void on_connection(const Packet& packet, const OrientedKey& oriented) {
+    if (is_wanted()) add(packet, oriented, Form::kConnection);
   }
   void on_datagram(const Packet& packet) {
     if (is_wanted()) take_datagram(packet);
@@ -60,22 +60,34 @@ class ContactWatch {
  private:
   static constexpr uint16_t kDnsPort = 53, kMdnsPort = 5353, kLlmnrPort = 5355;
 
-  enum class Form : uint8_t { kConnection, kDatagram, kDns };
-  /// One first packet.
-  struct Recent {
+  enum class Form : uint8_t {
+    kConnection,
+    kDatagram,
+    kQuery,      ///< over UDP, to endpoints that were silent before
+    kNextQuery,  ///< over UDP, to others
+    kAnswer,
+    kStreamQuery  ///< over TCP
+  };
+  /// One first packet. One cache line, for a flood of SYNs is a flood of these.
+  struct alignas(64) Recent {
     FlowKey key;
     int64_t time_ns = 0;
     uint64_t number = 0;
-    uint64_t dns_at = 0;  // in all that dns_bytes_ ever held
-    uint32_t wire_bytes = 0;
-    uint16_t dns_bytes = 0;  // kDns
+    uint16_t wire_bytes = 0;  // at most
     uint16_t source_index = 0;
-    uint8_t initiator = 0;  // side
-    Form form = Form::kConnection;
-    bool is_udp = false;
-    bool is_new = true;      // of kDns: a query to an endpoint that was silent before
-    bool is_answer = false;  // of kDns: it came from the port of a server
+    uint32_t dns_at = 0;  // of what dns_ ever held
+
+    // What a key leaves free at the end of its last word holds the rest.
+    Form form() const { return static_cast<Form>(key.words[4] >> 58 & 7); }
+    unsigned initiator() const { return static_cast<unsigned>(key.words[4] >> 61 & 1); }
+    void set(Form form, unsigned initiator) {
+      key.words[4] |= uint64_t{static_cast<uint8_t>(form)} << 58 | uint64_t{initiator & 1} << 61;
+    }
   };
+  static_assert(sizeof(Recent) == 64);
+  static bool is_dns(Form form) { return form >= Form::kQuery; }
+  static bool is_udp(Form form) { return form != Form::kConnection && form != Form::kStreamQuery; }
+
   /// One cache line.
   struct alignas(64) UdpSet {
     std::array<uint32_t, kUdpWays> tags{}, times{};
@@ -84,8 +96,8 @@ class ContactWatch {
   bool is_wanted() const { return board_ != nullptr && board_->wanted(); }
   void take_datagram(const Packet& packet);
   void take_dns_stream(const Packet& packet);
-  void add(const Packet& packet, Form form, std::span<const uint8_t> dns = {}, bool is_new = true,
-           bool is_answer = false);
+  void add(const Packet& packet, const OrientedKey& oriented, Form form, std::span<const uint8_t> dns = {});
+  uint32_t keep_dns(std::span<const uint8_t> bytes);
   bool is_new_datagram(const Packet& packet);
   void take_list();
   void compare(const Recent& recent, uint64_t from_generation);
@@ -103,7 +115,7 @@ class ContactWatch {
   std::vector<Recent> recent_;  // a ring
   uint64_t recent_count_ = 0;   // ever put there
   std::vector<uint8_t> dns_;    // a ring
-  uint64_t dns_count_ = 0;
+  uint32_t dns_count_ = 0;      // ever put there, modulo 2^32
   std::vector<UdpSet> udp_;
 };
 

@@ -115,7 +115,7 @@ uint32_t FlowTable::create(const OrientedKey& oriented, const Packet& packet) {
     }
     flow.state = FlowState::kUnanswered;
     ++unanswered_;
-    if (config_.contacts != nullptr) config_.contacts->on_connection(packet);
+    if (config_.contacts != nullptr) config_.contacts->on_connection(packet, oriented);
   }
   index_.insert(index);
   hang(index);
@@ -159,7 +159,9 @@ void FlowTable::restart(uint32_t index, const Packet& packet, unsigned side) {
   flow = Flow{};
   flow.key = key;
   begin(flow, packet, side);
-  if (config_.contacts != nullptr && !has_flag(packet, TcpFlag::kAck)) config_.contacts->on_connection(packet);
+  if (config_.contacts != nullptr && !has_flag(packet, TcpFlag::kAck)) {
+    config_.contacts->on_connection(packet, {key, side});
+  }
   flow.packets[side] = 1;
   flow.bytes[side] = packet.wire_bytes;
   hang(index);

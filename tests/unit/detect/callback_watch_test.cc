@@ -292,7 +292,7 @@ class ContactTest : public CallbackTest {
     Packet one = packet(from, to, time_ns);
     one.tcp_header = kHeader;
     one.flags = TcpFlag::kSyn;
-    contacts_.on_connection(one);
+    contacts_.on_connection(one, make_flow_key(one));
   }
   void udp(const Endpoint& from, const Endpoint& to, int64_t time_ns, std::string_view payload = {}) {
     Packet one = packet(from, to, time_ns);
@@ -367,8 +367,8 @@ TEST_F(ContactTest, ReadsQueriesOverUdpAndTcpBeforeAndAfterTheAlert) {
   ASSERT_EQ(written_.lines.size(), 2U);
   EXPECT_FALSE(written_.alerts[1].head.flow.is_udp);
   for (const uint16_t port : {uint16_t{5353}, uint16_t{5355}}) {
-    detector_.put(pickle(10U + port, "ping evil.example # " + std::to_string(port), kNow + 3 * kSecond));
-    udp(victim_, at("224.0.0.251", port), kNow + 4 * kSecond, question("c"));
+    detector_.put(pickle(10U + port, "ping evil.example", kNow + port * kMs));
+    udp(victim_, at("224.0.0.251", port), kNow + port * kMs + 1, question("c"));
   }
   EXPECT_EQ(written_.lines.size(), 4U);
 }

