@@ -1,6 +1,7 @@
 #include "sensor/detect/callback_watch.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "sensor/detect/addresses.h"
 
@@ -222,26 +223,26 @@ CallbackWatch::Result CallbackWatch::on_contact(const Event& event, const Contac
   if (victim == nullptr) return result;
   bool learned = false;
   // The latest pickle that names it is what is told; the ones before are not told of it again.
-  for (auto watch = victim->watches.rbegin(); watch != victim->watches.rend(); ++watch) {
-    const Named* const named = named_by(*watch, event, contact);
+  for (Watch& watch : std::views::reverse(victim->watches)) {
+    const Named* const named = named_by(watch, event, contact);
     if (named == nullptr) continue;
     if (contact.kind == ContactSeen::Kind::kAnswer) {
-      learn(*watch, event, contact);
+      learn(watch, event, contact);
       learned = true;
       continue;
     }
     if (contact.kind == ContactSeen::Kind::kQuery) {
-      if (watch->queries.size() >= kMaxQueries) watch->queries.erase(watch->queries.begin());
-      watch->queries.emplace_back(event.flow.initiator, event.flow.responder);
+      if (watch.queries.size() >= kMaxQueries) watch.queries.erase(watch.queries.begin());
+      watch.queries.emplace_back(event.flow.initiator, event.flow.responder);
     }
     const bool asks = contact.kind == ContactSeen::Kind::kQuery;
-    const bool news = is_news(*watch, asks ? named->host.host : text_of(event.flow.responder), event.time_ns);
+    const bool news = is_news(watch, asks ? named->host.host : text_of(event.flow.responder), event.time_ns);
     if (!news || result.alert) {
       result.is_repeated = !result.alert;
       continue;
     }
-    result.alert = alert_of(*watch, *named, event, contact);
-    result.is_certain = watch->is_certain;
+    result.alert = alert_of(watch, *named, event, contact);
+    result.is_certain = watch.is_certain;
     result.is_repeated = false;
   }
   if (learned) publish(victim);

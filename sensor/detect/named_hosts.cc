@@ -215,7 +215,7 @@ class Scanner {
 
   size_t url(std::string_view scheme, size_t begin) {
     const size_t end =
-        std::min(text_.size(), text_.find_first_of(std::string_view(" \t\r\n/?#'\"\\<>|;&`(){},\0", 23), begin));
+        std::min(text_.size(), text_.find_first_of(std::string_view(" \t\r\n/?#'\"\\<>|;&`(){},\0", 22), begin));
     std::string lower(scheme.substr(0, 16));
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](char c) { return is_alpha(c) ? static_cast<char>(c | 0x20) : c; });

@@ -19,7 +19,7 @@ constexpr uint64_t kFlowIdMask = (uint64_t{1} << 51) - 1;
 uint64_t hash_of_pair(const FlowHash& hash, const Packet& packet) {
   if (packet.source.is_v6) return hash(key_of(packet).key);
   const auto word_of = [](const IpAddress& address, uint16_t port) {
-    uint32_t ip;
+    uint32_t ip = 0;
     std::memcpy(&ip, address.bytes.data(), sizeof ip);
     return uint64_t{ip} << 16 | port;
   };
@@ -139,7 +139,7 @@ void ContactWatch::take_list() {
 }
 
 bool ContactWatch::read_dns_of(const Recent& recent, DnsMessage& message) const {
-  std::array<uint8_t, kMaxDnsBytes> bytes;
+  std::array<uint8_t, kMaxDnsBytes> bytes{};
   const auto byte_at = [&](size_t i) { return dns_[(recent.dns_at + i) % kDnsBytes]; };
   const size_t size = std::min(size_t{byte_at(0)} << 8 | byte_at(1), kMaxDnsBytes);
   for (size_t i = 0; i < size; ++i) bytes[i] = byte_at(2 + i);
