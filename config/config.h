@@ -74,8 +74,9 @@ struct Config {
   };
   std::map<std::string, Rule> rules;  ///< by rule name
   struct {
-    uint32_t collapse_after = 5;      ///< alerts alike that are written one by one, each window; more are counted
-    uint32_t collapse_window_s = 60;  ///< 0: none are collapsed
+    uint32_t collapse_after = 5;       ///< alerts alike that are written one by one, each window; more are counted
+    uint32_t collapse_window_s = 60;   ///< 0: none are collapsed
+    uint32_t callback_window_s = 300;  ///< after a pickle, for attack.callback; 0: no call-backs are looked for
   } alerts;
   struct Eve {
     std::string file = "/var/log/pickletap/eve.json";  ///< of `run` only; empty: none

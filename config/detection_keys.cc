@@ -74,6 +74,14 @@ std::vector<ConfigKey> alert_keys() {
        .or_zero = true,
        .field = [](Config& c) -> Field { return &c.alerts.collapse_window_s; },
        .says = "The time for which they are counted; 0: each alert is written."},
+      {.name = "alerts.callback_window",
+       .kind = KeyKind::kSeconds,
+       .low = 1,
+       .high = kDay_s,
+       .or_zero = true,
+       .field = [](Config& c) -> Field { return &c.alerts.callback_window_s; },
+       .says = "How long after a pickle that runs code a connection of its receiver to a host named in it raises "
+               "attack.callback; 0: never."},
   };
 }
 

@@ -35,7 +35,7 @@ void gather_capture(const CaptureCounters& capture, const UnwrapCounters& unwrap
     by_layer[std::string(layer_of(result))] += capture.by_result[i] + unwrapped.by_result[i];
   }
   for (const auto& [layer, count] : by_layer) out.add("decode_errors_total", count, {{"layer", layer}});
-  for (const auto result : {DecodeResult::kTcp, DecodeResult::kOther, DecodeResult::kFragment}) {
+  for (const auto result : {DecodeResult::kTcp, DecodeResult::kUdp, DecodeResult::kOther, DecodeResult::kFragment}) {
     out.add("decoded_packets_total", capture.by_result[index_of(result)], {{"kind", std::string(to_text(result))}});
   }
 }
@@ -129,6 +129,8 @@ void gather_detector(const DetectorSnapshot& detection, Gatherer& out) {
   out.add("watch_forgotten_total", watches.challenges_forgotten, {{"watch", "challenges"}});
   out.add("watch_forgotten_total", watches.handshakes_untracked, {{"watch", "handshakes"}});
   out.add("watch_forgotten_total", watches.peers_untracked, {{"watch", "peers"}});
+  out.add("watch_forgotten_total", watches.callbacks_forgotten, {{"watch", "callbacks"}});
+  out.add("watch_forgotten_total", watches.contacts_forgotten, {{"watch", "contacts"}});
   out.add("watch_forgotten_total", watches.weak_keys.untracked, {{"watch", "weak_keys"}});
   out.add("weak_key_checks_total", watches.weak_keys.weak, {{"result", "weak"}});
   out.add("weak_key_checks_total", watches.weak_keys.strong, {{"result", "not_listed"}});

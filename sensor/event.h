@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "dissectors/observation.h"
 #include "sensor/net/packet.h"
@@ -33,6 +34,7 @@ struct FlowContext {
   int64_t start_ns = 0;
   FlowCounts counts;
   bool midstream = false;  ///< the SYN was not captured
+  bool is_udp = false;     ///< of a ContactSeen; all else is TCP
   /// By Direction: bytes that the receiver acknowledged and the capture does not have (yet).
   /// kUnknownBytes where the capture does not have that side's SYN or SYN-ACK.
   uint64_t unseen_bytes[2] = {0, 0};
@@ -66,13 +68,28 @@ struct OverlapSeen {
   uint64_t bytes = 0;   ///< from there to the last one
 };
 
+/// A host turned to another: what a call-back is told by. Only of hosts and names that are watched (armed_list.h); the
+/// event's time, packet and flow are those of its first packet, and the host that asked is the flow's initiator.
+struct ContactSeen {
+  enum class Kind : uint8_t {
+    kConnection,  ///< the SYN of a new TCP flow
+    kDatagram,    ///< the first UDP packet to that endpoint
+    kQuery,       ///< it asked DNS, mDNS or LLMNR for `name`
+    kAnswer,      ///< it was told `addresses` for `name`
+  };
+  static constexpr unsigned kMaxAddresses = 16;
+  Kind kind = Kind::kConnection;
+  std::string name;  ///< printable, lower case, at most 1023 bytes
+  std::vector<IpAddress> addresses;
+};
+
 /// One fact on its way to the Detector.
 struct Event {
   int64_t time_ns = 0;         ///< of the packet that brought it
   uint64_t packet_number = 0;  ///< `pcap_cnt`
   uint16_t source_index = 0;   ///< which FILE or interface, in the order given
   FlowContext flow;
-  std::variant<Observation, FlowEnded, StreamTrouble, BytesUnseen, OverlapSeen> what;
+  std::variant<Observation, FlowEnded, StreamTrouble, BytesUnseen, OverlapSeen, ContactSeen> what;
 };
 
 /// Where a worker puts events. Implemented by the Detector's side; one caller, on the worker's thread.

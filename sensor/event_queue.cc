@@ -24,8 +24,9 @@ uint64_t bytes_of(const PickleReport& report) {
   return bytes + bytes_of(found.commands) + bytes_of(found.hosts) + bytes_of(found.urls) + bytes_of(found.paths);
 }
 
-/// About one frame that nobody asked about but for the `python_mp` events.
+/// About one frame that nobody asked about but for the `python_mp` events, or what anybody can send a flood of.
 bool is_detail(const Event& event) {
+  if (std::holds_alternative<ContactSeen>(event.what)) return true;
   const auto* observation = std::get_if<Observation>(&event.what);
   return observation != nullptr && std::holds_alternative<FrameSeen>(observation->fact);
 }
@@ -33,6 +34,9 @@ bool is_detail(const Event& event) {
 }  // namespace
 
 uint64_t bytes_of(const Event& event) {
+  if (const auto* contact = std::get_if<ContactSeen>(&event.what)) {
+    return sizeof event + contact->name.capacity() + contact->addresses.capacity() * sizeof(IpAddress);
+  }
   const auto* observation = std::get_if<Observation>(&event.what);
   if (observation == nullptr) return sizeof event;
   const auto* seen = std::get_if<PickleSeen>(&observation->fact);

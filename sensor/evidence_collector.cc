@@ -13,13 +13,15 @@ void EvidenceCollector::write(const Record& record) {
   if (folder_.wants(stem)) {
     Wanted wanted;
     wanted.stem = stem;
+    // Of a call-back the flow that brought the pickle: the other one is none of ours, and its packets are not kept.
+    const RecordHead& head = alert->callback ? alert->callback->first : alert->head;
     wanted.comment = "pickletap: " + std::string(alert->rule->name) + ": " + alert->signature +
                      "\nPackets of the flow as far as they were kept, headers rebuilt.";
-    wanted.flow_id = alert->head.flow.flow_id;
+    wanted.flow_id = head.flow.flow_id;
     // Where the server opened the connection, the stream's directions are the other way round.
-    wanted.from = alert->head.server_is_initiator ? opposite(alert->head.from) : alert->head.from;
+    wanted.from = head.server_is_initiator ? opposite(head.from) : head.from;
     wanted.has_pickle = alert->has_pickle;
-    wanted.pickle = stem + (alert->head.from == Direction::kToServer ? "-to_server-" : "-to_client-") +
+    wanted.pickle = stem + (head.from == Direction::kToServer ? "-to_server-" : "-to_client-") +
                     std::to_string(alert->frame.index) + ".pickle";
     wanted.offset = alert->frame.offset;
     wanted.length = alert->frame.length;

@@ -69,6 +69,18 @@ struct LeftAllowList {
   std::string peer;                    ///< an address
 };
 
+/// How the traffic proves that a pickle ran. The alert's own flow is the call-back's; frame and pickle are the first's.
+struct Callback {
+  std::string_view kind;  ///< "connection", "datagram" or "query"
+  std::string named;      ///< the host in the payload, with the port that stands with it
+  std::string query;      ///< the name asked for
+  std::string_view rule;  ///< of the alert about the pickle, and its sid
+  uint32_t sid = 0;
+  std::string callable;
+  int64_t after_ns = 0;  ///< since the pickle
+  RecordHead first;      ///< of that alert
+};
+
 struct Alert {
   RecordHead head;
   const RuleInfo* rule = nullptr;
@@ -82,6 +94,7 @@ struct Alert {
   bool has_outcome = false;  ///< only alerts about a pickle have one
   Outcome outcome = Outcome::kAttempted;
   std::optional<OtherFlow> other_flow;
+  std::optional<Callback> callback;
   uint64_t repeated = 0;     ///< so many more alerts like this one were not written since the last
   std::string capture_file;  ///< of the evidence; empty: none
   LeftAllowList left;        ///< no `file`: it is not about an allow list

@@ -66,7 +66,7 @@ class Replay {
       writer_.add(*console_);
     }
     writer_.add(worst_);
-    worker_ = std::make_unique<Worker>(config_, policy_, detector_, types.python_mp);
+    worker_ = std::make_unique<Worker>(config_, policy_, detector_, types.python_mp, 1, &detector_.armed_board());
     worker_->set_flow_packets(evidence_.get());
   }
 

@@ -41,7 +41,8 @@ int64_t tunnel_idle_s(const Config& config) {
          2;
 }
 
-FlowTableConfig flow_table_config(const Config& config, unsigned workers, const TunnelTable& tunnels) {
+FlowTableConfig flow_table_config(const Config& config, unsigned workers, const TunnelTable& tunnels,
+                                  ContactWatch& contacts) {
   FlowTableConfig table;
   table.max_flows = std::max(config.limits.flows / workers, 1U);
   table.max_dissected = static_cast<uint32_t>(
@@ -64,19 +65,24 @@ FlowTableConfig flow_table_config(const Config& config, unsigned workers, const 
   }
   table.flow_events_for_all = wanted_types(config).flow;
   table.tunnels = &tunnels;
+  table.contacts = &contacts;
   table.hash_seed = secret_seed();
   return table;
 }
 
 }  // namespace
 
-Worker::Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame, unsigned workers)
+Worker::Worker(const Config& config, const Policy& policy, EventSink& sink, bool every_frame, unsigned workers,
+               ArmedBoard* board)
     : sink_(sink),
       limits_(dissector_limits(config, workers)),
       machines_(policy, limits_),
       context_{limits_, machines_, dissector_counters_, every_frame},
       unwrapper_(defragmenter_limits(config, workers), tunnel_idle_s(config), secret_seed()),
-      flows_(flow_table_config(config, workers, unwrapper_.tunnels()), registry_protocols(context_), sink) {}
+      contacts_(unwrapper_.tunnels(), sink, secret_seed()),
+      flows_(flow_table_config(config, workers, unwrapper_.tunnels(), contacts_), registry_protocols(context_), sink) {
+  contacts_.set_board(board);
+}
 
 DissectorCounters Worker::dissector_counters() const {
   DissectorCounters now = dissector_counters_;
@@ -95,6 +101,7 @@ void Worker::on_packet(const Packet& packet, DecodeResult result) {
     process(packet);
   } else {
     flows_.advance(packet.time_ns, packet.number);
+    if (result == DecodeResult::kUdp) contacts_.on_datagram(packet);
   }
 }
 
@@ -103,6 +110,7 @@ void Worker::on_enclosed(const Packet& packet, DecodeResult result) {
     process(*inner);
   } else {
     flows_.advance(packet.time_ns, packet.number);
+    if (const Packet* datagram = unwrapper_.datagram()) contacts_.on_datagram(*datagram);
   }
   tell_trouble();
 }

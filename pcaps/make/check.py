@@ -19,6 +19,7 @@ from scapy.all import IP, IPv6, TCP, PcapReader
 PCAPS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GIB = 1 << 30
 MAX_FRAMES = 100000
+LISTENERS_FROM = 50000
 PY2 = {"__builtin__": "builtins", "copy_reg": "copyreg", "commands": "subprocess", "exceptions": "builtins"}
 
 
@@ -126,6 +127,8 @@ def observe(path, verbose):
     seen = collections.Counter()
     names, digests, servers = set(), set(), set()
     for client, server, up, down in flows(path):
+        if server[1] < LISTENERS_FROM:
+            continue  # where a victim calls back is no listener
         servers.add((server[0], server[1]))
         merged = sorted([(n, 0, size, body) for n, size, body in frames(up)]
                         + [(n, 1, size, body) for n, size, body in frames(down)], key=lambda f: f[0])

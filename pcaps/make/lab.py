@@ -5,6 +5,7 @@ Everything started here is ended here, by its own process id; every wait has a l
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,12 +63,18 @@ class Lab:
             # Without offloads the capture shows what a wire carries: MSS-sized segments, finished checksums.
             inside(sys.executable, os.path.join(HERE, "offloads.py"), veth)
             inside("ip", "link", "set", veth, "up")
+        # Both ask the client's side for names; `ip netns exec` puts this file in the place of /etc/resolv.conf.
+        for ns in self.ns.values():
+            os.makedirs("/etc/netns/" + ns)
+            with open("/etc/netns/%s/resolv.conf" % ns, "w") as f:
+                f.write("nameserver %s\noptions timeout:1 attempts:1\n" % CLIENT4)
         time.sleep(1.0)  # let neighbour discovery of the fresh link settle
 
     def __exit__(self, *unused):
         for child in self.children:
             stop(child, signal.SIGKILL)
         for ns in self.ns.values():
+            shutil.rmtree("/etc/netns/" + ns, ignore_errors=True)
             subprocess.run(["ip", "netns", "del", ns], stderr=subprocess.DEVNULL, timeout=20)
 
     def start(self, side, command, **options):

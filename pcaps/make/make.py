@@ -26,8 +26,8 @@ PCAPS = os.path.dirname(HERE)
 MANIFEST = os.path.join(PCAPS, "MANIFEST.yaml")
 ATTEMPTS = 3
 EFFECT_WITHIN_S = 3.0
-PEER_FILES = ("assemble.py", "exploits.py", "objects.py", "peer.py", "peer_auth.py",
-              "peer_manager.py", "peer_others.py", "shapes.py")
+PEER_FILES = ("assemble.py", "exploits.py", "exploits_callback.py", "objects.py", "peer.py", "peer_auth.py",
+              "peer_callback.py", "peer_manager.py", "peer_others.py", "shapes.py")
 KEYS = {"none": None, "set": KEY, "wrong": OTHER_KEY, "weak": WEAK_KEY, "empty": ""}
 
 

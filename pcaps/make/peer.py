@@ -208,6 +208,8 @@ def main():
         module = sys.modules[__name__]
     elif workload.startswith("auth-"):
         import peer_auth as module
+    elif workload == "callback":
+        import peer_callback as module
     elif workload == "manager":
         import peer_manager as module
     else:

@@ -2,6 +2,7 @@
 import scenarios_allow
 import scenarios_attack
 import scenarios_auth
+import scenarios_callbacks
 import scenarios_keys
 import scenarios_managers
 import scenarios_plain
@@ -10,7 +11,7 @@ import scenarios_various
 FIRST_PORT = 50000
 # Each with a hundred ports of its own.
 PARTS = ((0, scenarios_plain), (1, scenarios_auth), (2, scenarios_attack), (3, scenarios_various),
-         (4, scenarios_keys), (5, scenarios_managers), (6, scenarios_allow))
+         (4, scenarios_keys), (5, scenarios_managers), (6, scenarios_allow), (7, scenarios_callbacks))
 
 
 def table():

@@ -8,12 +8,13 @@
 namespace pickletap {
 
 CaptureThread::CaptureThread(const Config& config, std::unique_ptr<LiveSource> source, uint16_t source_index,
-                             unsigned workers, const Policy& policy, EventQueue& queue, LiveClock& clock)
+                             unsigned workers, const Policy& policy, ArmedBoard& board, EventQueue& queue,
+                             LiveClock& clock)
     : source_(std::move(source)),
       source_index_(source_index),
       queue_(queue),
       clock_(clock),
-      worker_(config, policy, queue, wanted_types(config).python_mp, workers) {
+      worker_(config, policy, queue, wanted_types(config).python_mp, workers, &board) {
   worker_.set_source_index(source_index);
   publish();
 }
@@ -39,6 +40,7 @@ void CaptureThread::run() {
           kIdleWaitMs, [this] { return stop_.load(std::memory_order_relaxed); }, source_->fd());
     }
     if (const Policy* policy = next_policy_.exchange(nullptr)) worker_.set_policy(*policy);
+    worker_.look();
     state = read_batch();
     keep_time(state);
     beats_.fetch_add(1, std::memory_order_relaxed);

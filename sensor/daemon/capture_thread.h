@@ -45,10 +45,10 @@ class CaptureThread {
   /// For what is in the ring when the daemon ends.
   static constexpr std::chrono::milliseconds kDrainPatience{2000};
 
-  /// `source_index`: of the interface. What `config` limits is divided among `workers`. `policy`, `queue` and `clock`
-  /// outlive the thread.
+  /// `source_index`: of the interface. What `config` limits is divided among `workers`. `policy`, `board`,
+  /// `queue` and `clock` outlive the thread.
   CaptureThread(const Config& config, std::unique_ptr<LiveSource> source, uint16_t source_index, unsigned workers,
-                const Policy& policy, EventQueue& queue, LiveClock& clock);
+                const Policy& policy, ArmedBoard& board, EventQueue& queue, LiveClock& clock);
 
   ~CaptureThread() {
     stop();

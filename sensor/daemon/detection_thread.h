@@ -42,6 +42,7 @@ class DetectionThread {
   /// Before start(). Events of the queue wake the thread through waker().
   void add(EventQueue& queue) { queues_.push_back(&queue); }
   Waker& waker() { return waker_; }
+  ArmedBoard& armed_board() { return detector_.armed_board(); }
   /// Before start().
   void set_allow_list(std::shared_ptr<const AllowList> list) { detector_.set_allow_list(std::move(list)); }
   /// Before start(): `put` gets what was learned, on the thread, at most every kLearnedEvery and at the end.

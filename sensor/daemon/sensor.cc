@@ -110,7 +110,8 @@ void Sensor::open_interfaces() {
       queues_.push_back(std::make_unique<EventQueue>(config_.limits.memory_bytes / 8 / workers, detection_->waker()));
       detection_->add(*queues_.back());
       captures_.push_back(std::make_unique<CaptureThread>(config_, std::move(source), static_cast<uint16_t>(i), workers,
-                                                          policies_.load(config_), *queues_.back(), clock_));
+                                                          policies_.load(config_), detection_->armed_board(),
+                                                          *queues_.back(), clock_));
     }
   }
 }

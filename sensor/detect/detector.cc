@@ -100,6 +100,7 @@ void Detector::configure(const Config& config) {
   weak_keys_.configure(config);
   exposure_.configure(config);
   suppressor_.configure(config, rules_);
+  callbacks_.configure(config, enabled_[rule_index("attack.callback")]);
   allow_.configure(config);
   // What enforcing would raise must wake nobody.
   const size_t left = rule_index("pickle.not-allowed");
@@ -107,8 +108,13 @@ void Detector::configure(const Config& config) {
 }
 
 DetectorSnapshot Detector::snapshot() const {
-  const WatchCounters watches{auth_watch_.brute_force().forgotten(), auth_watch_.challenges().forgotten(),
-                              auth_watch_.handshakes_untracked(), auth_watch_.peers_untracked(), weak_keys_.counters()};
+  const WatchCounters watches{auth_watch_.brute_force().forgotten(),
+                              auth_watch_.challenges().forgotten(),
+                              auth_watch_.handshakes_untracked(),
+                              auth_watch_.peers_untracked(),
+                              callbacks_.forgotten(),
+                              callbacks_.contacts_forgotten(),
+                              weak_keys_.counters()};
   return {counters_, rules_, listeners_.count_by_auth(), listeners_.dropped(), listeners_.gauges(), watches};
 }
 
@@ -136,6 +142,8 @@ void Detector::put(Event&& event) {
   } else if (const auto* unseen = std::get_if<BytesUnseen>(&event.what)) {
     const auto at = flows_.find(event.flow.flow_id);
     if (at != flows_.end() && unseen->from == Direction::kToClient) at->second.server_unseen = true;
+  } else if (const auto* contact = std::get_if<ContactSeen>(&event.what)) {
+    on_contact(event, *contact);
   } else if (const auto* overlap = std::get_if<OverlapSeen>(&event.what)) {
     on_overlap(event, *overlap);
   } else if (const auto* trouble = std::get_if<StreamTrouble>(&event.what)) {
@@ -150,6 +158,7 @@ void Detector::put(Event&& event) {
 
 void Detector::tick(int64_t time_ns) {
   release_until(time_ns);
+  callbacks_.advance(time_ns);
   suppressor_.advance(time_ns, [this](Alert&& alert, size_t rule) { close(std::move(alert), rule); });
 }
 
@@ -356,7 +365,11 @@ void Detector::alert_about_pickle(const RecordHead& head, const Observation& obs
     alert.tactic = worst->tactic;
     alert.technique = worst->technique;
   }
-  raise(std::move(alert), rule_index(rule_name(rule)), must_park(head, observation));
+  const size_t index = rule_index(rule_name(rule));
+  const bool park = must_park(head, observation);
+  alert.rule = &rules_[index];
+  arm_callback(alert, index, park);
+  raise(std::move(alert), index, park);
 }
 
 void Detector::raise(Alert&& alert, size_t rule, bool park) {
@@ -380,7 +393,8 @@ void Detector::raise(Alert&& alert, size_t rule, bool park) {
     release_until(parked_.front().release_ns);
   }
   const int64_t release_ns = alert.head.time_ns + kParkNs;
-  parked_.push_back({std::move(alert), release_ns, rule});
+  const uint64_t flow_id = (alert.callback ? alert.callback->first : alert.head).flow.flow_id;
+  parked_.push_back({std::move(alert), release_ns, rule, flow_id});
 }
 
 /// Alerts alike that were not written one by one.

@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "sensor/detect/allow_watch.h"
 #include "sensor/detect/auth_watch.h"
+#include "sensor/detect/callback_watch.h"
 #include "sensor/detect/exposure.h"
 #include "sensor/detect/listeners.h"
 #include "sensor/detect/manager_watch.h"
@@ -39,9 +40,10 @@ struct DetectorCounters {
 
 /// What the watches could not keep, and what keys were tried.
 struct WatchCounters {
-  uint64_t sources_forgotten = 0;                          ///< BruteForce
-  uint64_t challenges_forgotten = 0;                       ///< ChallengeMemory
-  uint64_t handshakes_untracked = 0, peers_untracked = 0;  ///< AuthWatch
+  uint64_t sources_forgotten = 0;                            ///< BruteForce
+  uint64_t challenges_forgotten = 0;                         ///< ChallengeMemory
+  uint64_t handshakes_untracked = 0, peers_untracked = 0;    ///< AuthWatch
+  uint64_t callbacks_forgotten = 0, contacts_forgotten = 0;  ///< CallbackWatch, and the workers for it
   WeakKeyCounters weak_keys;
 };
 
@@ -76,6 +78,9 @@ class Detector final : public EventSink {
   void set_key_checker(KeyChecker* checker) { weak_keys_.set_checker(checker); }
   /// A verdict that the checker did not give at once.
   void put_key_verdict(const KeyVerdict& verdict);
+
+  /// What workers are to look out for; lives as long as the Detector.
+  ArmedBoard& armed_board() { return callbacks_.board(); }
 
   void put(Event&& event) override;
   void tick(int64_t time_ns) override;
@@ -113,6 +118,7 @@ class Detector final : public EventSink {
     Alert alert;
     int64_t release_ns = 0;
     size_t rule = 0;
+    uint64_t flow_id = 0;  // whose server has not spoken; of a call-back the pickle's
   };
 
   void on_observation(const Event& event, const Observation& observation);
@@ -130,6 +136,10 @@ class Detector final : public EventSink {
   void compare_peer(const RecordHead& head, FlowNotes& notes);
   void raise_left(const RecordHead& head, FlowNotes& notes, LeftAllowList&& left, Alert&& alert, bool park);
   void settle_lessons(AuthState auth, FlowNotes& notes);
+
+  // detector_callback.cc
+  void arm_callback(const Alert& alert, size_t rule, bool park);
+  void on_contact(const Event& event, const ContactSeen& contact);
 
   void on_step(const RecordHead& head, const HandshakeStep& step, FlowNotes& notes);
   void on_overlap(const Event& event, const OverlapSeen& overlap);
@@ -155,6 +165,7 @@ class Detector final : public EventSink {
   WeakKeys weak_keys_;
   Exposure exposure_;
   Suppressor suppressor_;
+  CallbackWatch callbacks_;
   Findings findings_;  // of the event at hand
   std::unordered_map<uint64_t, FlowNotes> flows_;
   FlowNotes spare_notes_;  // for flows beyond kMaxFlows

@@ -11,13 +11,15 @@ void Detector::settle_parked(uint64_t flow_id, AuthState auth) {
   const bool challenged = auth != AuthState::kNone && auth != AuthState::kUnknown;
   const size_t exposure = rule_index("exposure.unauthenticated");
   for (auto at = parked_.begin(); at != parked_.end();) {
-    if (at->alert.head.flow.flow_id != flow_id) {
+    if (at->flow_id != flow_id) {
       ++at;
       continue;
     }
     Parked parked = std::move(*at);
     at = parked_.erase(at);
+    callbacks_.settle(flow_id, !challenged);
     if (auth != AuthState::kNone && parked.rule == exposure) continue;
+    if (challenged && parked.alert.callback) continue;  // whatever it was, the pickle did not do it
     if (challenged) {
       parked.alert.outcome = Outcome::kNotUnpickled;
       parked.alert.head.auth = AuthState::kPending;
@@ -30,7 +32,8 @@ void Detector::release_until(int64_t time_ns) {
   while (!parked_.empty() && parked_.front().release_ns <= time_ns) {
     Parked parked = std::move(parked_.front());
     parked_.pop_front();
-    const auto flow = flows_.find(parked.alert.head.flow.flow_id);
+    callbacks_.settle(parked.flow_id, true);
+    const auto flow = flows_.find(parked.flow_id);
     const bool server_unseen = flow != flows_.end() && flow->second.server_unseen;
     if (parked.rule == rule_index("exposure.unauthenticated")) {
       if (server_unseen) continue;

@@ -14,6 +14,7 @@ constexpr std::string_view kSuspicious = "Potentially Bad Traffic";
 constexpr std::string_view kPolicy = "Potential Corporate Privacy Violation";
 constexpr std::string_view kLogin = "An attempted login using a suspicious username was detected";
 constexpr std::string_view kDenial = "Attempted Denial of Service";
+constexpr std::string_view kTrojan = "A Network Trojan was detected";
 constexpr std::string_view kDecode = "Generic Protocol Command Decode";
 
 constexpr std::array kRules = {
@@ -83,6 +84,9 @@ constexpr std::array kRules = {
     RuleInfo{5020501, "stream.overlap-conflict", Severity::kMedium,
              "the same stream bytes were sent twice with different contents", kDecode, "CWE-436", "TA0005", "T1027",
              "medium"},
+    RuleInfo{5020601, "attack.callback", Severity::kHigh,
+             "after an alert about a pickle that runs code its receiver turned to a host named in it: it ran", kTrojan,
+             "CWE-502", "TA0011", "T1071", "high"},
 };
 
 }  // namespace

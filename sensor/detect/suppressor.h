@@ -35,6 +35,8 @@ class Suppressor {
 
   /// `rules`: in the order that `rule` counts in below.
   void configure(const Config& config, std::span<const RuleInfo> rules);
+  /// Is it a case of rules.NAME.suppress?
+  bool is_unwanted(const Alert& alert, size_t rule) const { return is_suppressed(alert, rules_[rule]); }
   /// Closing records that are due by the alert's time come first. True: write it.
   bool admit(const Alert& alert, size_t rule, const Close& close);
   /// Writes the closing records whose window is over at `time_ns`.

@@ -10,7 +10,7 @@
 
 namespace pickletap {
 
-std::string community_id(const Endpoint& a, const Endpoint& b) {
+std::string community_id(const Endpoint& a, const Endpoint& b, bool is_udp) {
   const size_t address_bytes = a.address.is_v6 ? 16 : 4;
   const int order = std::memcmp(a.address.bytes.data(), b.address.bytes.data(), address_bytes);
   const bool ordered = order < 0 || (order == 0 && a.port < b.port);
@@ -23,7 +23,7 @@ std::string community_id(const Endpoint& a, const Endpoint& b) {
     std::memcpy(tuple.data() + used, endpoint->address.bytes.data(), address_bytes);
     used += address_bytes;
   }
-  tuple[used] = 6;
+  tuple[used] = is_udp ? 17 : 6;
   used += 2;
   for (const Endpoint* endpoint : {first, second}) {
     tuple[used++] = static_cast<uint8_t>(endpoint->port >> 8);

@@ -8,7 +8,7 @@
 
 namespace pickletap {
 
-/// "1:" and the base64 of a SHA-1 over the ordered tuple. TCP; the order of the two endpoints does not matter.
-std::string community_id(const Endpoint& a, const Endpoint& b);
+/// "1:" and the base64 of a SHA-1 over the ordered tuple. TCP or UDP; the order of the two endpoints does not matter.
+std::string community_id(const Endpoint& a, const Endpoint& b, bool is_udp = false);
 
 }  // namespace pickletap

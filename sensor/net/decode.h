@@ -1,7 +1,7 @@
 // From the bytes of one captured frame to a Packet: link layer, VLAN tags, tunnels (MPLS, PPPoE, IP in IP, GRE, ERSPAN,
-// VXLAN, GENEVE, GTP-U, in any order), IPv4 or IPv6 with its extension headers, TCP. Pure functions: they keep nothing,
+// VXLAN, GENEVE, GTP-U, in any order), IPv4 or IPv6 with its extension headers, TCP or UDP. Pure functions: they keep nothing,
 // allocate nothing, read only inside the captured bytes and never throw. One loop, no recursion. The payload of the
-// Packet points into the frame and lives as long as that; `outer` points to the caller's Encapsulation. What is not TCP
+// Packet points into the frame and lives as long as that; `outer` points to the caller's Encapsulation. What is neither
 // is told apart from what is broken, so that both can be counted; TCP checksums are not looked at. Fragments are named,
 // for the defragmenter (defragmenter.h), whose datagrams go on in decode_reassembled. AH and ESP are not followed.
 // Extension headers and options that a Linux receiver drops a packet for are errors here, too.
@@ -37,8 +37,9 @@ std::optional<LinkType> link_type_of(int dlt);
 /// What became of a frame. From kTruncatedLink on: broken, and counted as a decode error.
 enum class DecodeResult : uint8_t {
   kTcp,
-  kOther,     ///< fine, but not TCP
+  kOther,     ///< fine, but neither TCP nor UDP
   kFragment,  ///< a fragment of an IP datagram that may carry TCP
+  kUdp,       ///< UDP that is no tunnel
   kTruncatedLink,
   kUnknownLinkType,  ///< of an interface in a file that has others, too
   kTooManyVlanTags,
@@ -104,8 +105,8 @@ inline void set_tcp_fields(Packet& packet, const uint8_t* tcp) {
 }  // namespace decode_detail
 
 /// Decodes one frame. `frame` is what was captured, `wire_bytes` its length on the wire (at least as much). Fills
-/// everything of `packet` but `time_ns`, `number` and `tunnel` on kTcp; addresses, VLANs and `outer` on kFragment; and
-/// only the two lengths otherwise.
+/// everything of `packet` but `time_ns`, `number` and `tunnel` on kTcp; on kUdp all that is not TCP's own; addresses,
+/// VLANs and `outer` on kFragment; and only the two lengths otherwise.
 inline DecodeResult decode_packet(LinkType link, std::span<const uint8_t> frame, uint32_t wire_bytes, Packet& packet,
                                   Encapsulation& outer) {
   // The common case, Ethernet + IPv4 without options + TCP, in one go; everything else takes the careful way, which

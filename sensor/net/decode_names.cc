@@ -26,6 +26,7 @@ std::string_view to_text(DecodeResult result) {
     case DecodeResult::kTcp: return "tcp";
     case DecodeResult::kOther: return "other";
     case DecodeResult::kFragment: return "fragment";
+    case DecodeResult::kUdp: return "udp";
     case DecodeResult::kTruncatedLink: return "truncated_link";
     case DecodeResult::kUnknownLinkType: return "unknown_link_type";
     case DecodeResult::kTooManyVlanTags: return "too_many_vlan_tags";
@@ -47,7 +48,8 @@ std::string_view layer_of(DecodeResult result) {
   switch (result) {
     case DecodeResult::kTcp:
     case DecodeResult::kOther:
-    case DecodeResult::kFragment: return "";
+    case DecodeResult::kFragment:
+    case DecodeResult::kUdp: return "";
     case DecodeResult::kTruncatedLink:
     case DecodeResult::kUnknownLinkType:
     case DecodeResult::kTooManyVlanTags: return "link";

@@ -166,27 +166,39 @@ LayerDecoder::Next LayerDecoder::erspan3() {
 
 // --- UDP
 
-/// A tunnel, by its destination port; every other UDP is none of ours.
+/// A tunnel, by its destination port, or a datagram.
 LayerDecoder::Next LayerDecoder::udp() {
   constexpr size_t kHeader = 8;
-  if (rest_.captured < kHeader) return rest_.wire < kHeader ? plain_udp() : truncated_tunnel();
+  if (rest_.captured < kHeader) return rest_.wire < kHeader ? done(DecodeResult::kOther) : truncated_tunnel();
   source_port_ = load_be16(rest_.data);
   destination_port_ = load_be16(rest_.data + 2);
   const size_t length = load_be16(rest_.data + 4);
   const bool is_tunnel = destination_port_ == kPortVxlan || destination_port_ == kPortVxlanLinux ||
                          destination_port_ == kPortGeneve || destination_port_ == kPortGtpU;
-  if (!is_tunnel) return plain_udp();
   if (length != 0) {  // 0: segmentation offload
-    if (length < kHeader || length > rest_.wire) return plain_udp();
+    if (length < kHeader || length > rest_.wire) return done(DecodeResult::kOther);
     rest_.limit(length);
   }
   rest_.strip(kHeader);
+  if (!is_tunnel) return plain_udp();
   if (rest_.captured < kHeader) return rest_.wire < kHeader ? plain_udp() : truncated_tunnel();
   switch (destination_port_) {
     case kPortGeneve: return geneve();
     case kPortGtpU: return gtp_u();
     default: return vxlan();
   }
+}
+
+/// rest_ begins behind the UDP header.
+LayerDecoder::Next LayerDecoder::plain_udp() {
+  packet_.source_port = source_port_;
+  packet_.destination_port = destination_port_;
+  packet_.flags = 0;
+  packet_.tcp_header = {};
+  packet_.payload = {rest_.data, rest_.captured};
+  packet_.payload_missing = static_cast<uint32_t>(rest_.wire - rest_.captured);
+  packet_.outer = outer_.depth != 0 ? &outer_ : nullptr;
+  return done(DecodeResult::kUdp);
 }
 
 LayerDecoder::Next LayerDecoder::vxlan() {

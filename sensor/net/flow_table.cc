@@ -4,6 +4,8 @@
 #include <string_view>
 #include <tuple>
 
+#include "sensor/net/contact_watch.h"
+
 namespace pickletap {
 namespace {
 
@@ -113,6 +115,7 @@ uint32_t FlowTable::create(const OrientedKey& oriented, const Packet& packet) {
     }
     flow.state = FlowState::kUnanswered;
     ++unanswered_;
+    if (config_.contacts != nullptr) config_.contacts->on_connection(packet, oriented);
   }
   index_.insert(index);
   hang(index);
@@ -156,6 +159,9 @@ void FlowTable::restart(uint32_t index, const Packet& packet, unsigned side) {
   flow = Flow{};
   flow.key = key;
   begin(flow, packet, side);
+  if (config_.contacts != nullptr && !has_flag(packet, TcpFlag::kAck)) {
+    config_.contacts->on_connection(packet, {key, side});
+  }
   flow.packets[side] = 1;
   flow.bytes[side] = packet.wire_bytes;
   hang(index);
@@ -320,6 +326,7 @@ void FlowTable::note_opening(Flow& flow, const Packet& packet, unsigned side) {
 
 void FlowTable::on_first_payload(uint32_t index, const Packet& packet, unsigned side) {
   Flow& flow = slab_[index];
+  if (config_.contacts != nullptr) config_.contacts->on_first_payload(packet);
   ByteSpan payload = packet.payload;
   const bool start_known = flow.has_of(FlowFlag::kStartKnown, side);
   if (start_known) {

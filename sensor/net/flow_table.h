@@ -40,6 +40,8 @@
 
 namespace pickletap {
 
+class ContactWatch;
+
 struct FlowTableConfig {
   uint32_t max_flows = 1'000'000;
   uint32_t max_unanswered = 62'500;   ///< flows of which only a SYN was seen: a flood of them costs no more than that
@@ -55,6 +57,7 @@ struct FlowTableConfig {
   OverlapPolicies overlap_policies;
   uint64_t hash_seed = 0;                ///< secret and new in every process; fixed in tests
   const TunnelTable* tunnels = nullptr;  ///< that named the packets' tunnels; outlives the table
+  ContactWatch* contacts = nullptr;      ///< is told of beginnings; outlives the table
   bool flow_events_for_all = false;      ///< FlowEnded for flows that were not dissected, too
 };
 

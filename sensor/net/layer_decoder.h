@@ -77,7 +77,7 @@ class LayerDecoder {
   Next gtp_u();
   bool looks_like_ethernet(size_t skipped) const;
   bool looks_like_ipv4() const;
-  Next plain_udp() { return done(DecodeResult::kOther); }
+  Next plain_udp();
   Next truncated_tunnel() { return done(DecodeResult::kTruncatedTunnel); }
 
   Rest rest_;

@@ -15,10 +15,12 @@ constexpr std::array<std::string_view, kFragmentDropCount + 1> kTroubleNames = {
 const Packet* Unwrapper::unwrap(const Packet& packet, DecodeResult result) {
   outer_ = *packet.outer;
   packet_ = packet;
+  has_datagram_ = false;
   packet_.outer = &outer_;
   for (;;) {
     if (outer_.depth != 0) packet_.tunnel = tunnels_.name_of(packet_);
     if (result == DecodeResult::kTcp) return &packet_;
+    has_datagram_ = result == DecodeResult::kUdp;
     if (result != DecodeResult::kFragment) return nullptr;
     const auto datagram = defragmenter_.add(packet_);
     if (!datagram) return nullptr;

@@ -31,6 +31,8 @@ class Unwrapper {
   /// `packet` has an `outer`: it was tunnelled, or is a fragment. The TCP packet that comes of it; null: none, or not
   /// yet.
   const Packet* unwrap(const Packet& packet, DecodeResult result);
+  /// The UDP packet that came of it instead; null: none.
+  const Packet* datagram() const { return has_datagram_ ? &packet_ : nullptr; }
   /// The end of the input: pieces that are left will never be a whole.
   void finish() { defragmenter_.finish(); }
 
@@ -49,6 +51,7 @@ class Unwrapper {
   TunnelTable tunnels_;
   Packet packet_;
   Encapsulation outer_;
+  bool has_datagram_ = false;
   std::array<uint64_t, kDecodeResultCount> by_result_{};
   std::array<uint64_t, kTroubles> told_{};  ///< by FragmentDrop, then tunnels without a name
 };

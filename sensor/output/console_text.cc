@@ -30,7 +30,9 @@ std::string details(const Alert& alert) {
     if (!out.empty()) out += " · ";
     out += part;
   };
-  const RecordHead& head = alert.head;
+  // Of a call-back the pickle is told, and who sent it.
+  const RecordHead& head = alert.callback ? alert.callback->first : alert.head;
+  if (alert.callback) add("pickle from " + endpoint_text(head.sender()) + " to " + endpoint_text(head.receiver()));
   if (head.has_protocol) {
     add(to_text(head.application));
     std::string auth = "auth " + std::string(to_text(head.auth));

@@ -147,11 +147,30 @@ void write_left(EveDraft& draft, const LeftAllowList& left) {
   json.end_object();
 }
 
-void write_alert_protocol(EveDraft& draft, const Alert& alert, bool weak_key) {
+/// How the call-back is tied to the pickle; `python_mp` tells of that.
+void write_callback(EveDraft& draft, const Callback& callback) {
+  JsonWriter& json = draft.json;
+  const auto field = [&](std::string_view key, std::string_view text) {
+    if (text.empty()) return;
+    json.key(key);
+    draft.text(text, draft.limits.callable_bytes, Cut::kText);
+  };
+  json.key("callback").begin_object().key("kind").text(callback.kind);
+  field("named", callback.named);
+  field("query", callback.query);
+  constexpr int64_t kNsPerMs = 1'000'000;
+  json.key("after_ms").number(static_cast<uint64_t>(callback.after_ns / kNsPerMs));
+  json.key("rule").text(callback.rule).key("signature_id").number(callback.sid);
+  field("callable", callback.callable);
+  json.end_object();
+}
+
+/// `head` says who spoke: of a call-back, on the first flow.
+void write_alert_protocol(EveDraft& draft, const Alert& alert, const RecordHead& head) {
   JsonWriter& json = draft.json;
   json.key("python_mp").begin_object();
-  write_protocol_head(json, alert.head, weak_key);
-  if (alert.head.other_reading) json.key("reading").text("other");
+  write_protocol_head(json, head, head.weak_key);
+  if (head.other_reading) json.key("reading").text("other");
   if (alert.has_frame) write_frame(json, alert.frame);
   if (!alert.manager.method.empty()) {
     json.key("manager").begin_object();
@@ -239,7 +258,11 @@ void write_alert(EveDraft& draft, const Alert& alert) {
   write_list_of_one(draft, "mitre_technique_id", alert.technique, rule.technique);
   write_list_of_one(draft, "confidence", {}, rule.confidence);
   json.end_object().end_object();
-  if (alert.head.has_protocol) write_alert_protocol(draft, alert, alert.head.weak_key);
+  if (alert.head.has_protocol) write_alert_protocol(draft, alert, alert.head);
+  if (alert.callback) {
+    write_alert_protocol(draft, alert, alert.callback->first);
+    write_callback(draft, *alert.callback);
+  }
   if (alert.other_flow) {
     const OtherFlow& other = *alert.other_flow;
     json.key("other_flow").begin_object().key("flow_id").number(other.flow_id);

@@ -42,7 +42,7 @@ constexpr size_t largest_line(const EveLimits& l) {
       l.program_bytes + l.globals * l.global_bytes + l.calls * (l.callable_bytes + l.args_bytes) +
       4 * l.indicators * l.indicator_bytes +
       l.findings * (l.callable_bytes + l.text_bytes + kMaxCategoryBytes + kMaxHowBytes + 3 * kMaxIdentifierBytes) +
-      12 * l.text_bytes + (l.findings + 2) * l.callable_bytes;  // the last: of an allow list
+      12 * l.text_bytes + (l.findings + 2) * l.callable_bytes;  // the last: of an allow list or a call-back
   const size_t entries = l.globals + 2 * l.calls + 4 * l.indicators + 4 * l.findings;
   return 6 * texts + 64 * entries + 8192;
 }

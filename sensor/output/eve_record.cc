@@ -40,12 +40,12 @@ void write_origin(EveDraft& draft, const EveContext& context, uint16_t source_in
   draft.json.key("pcap_cnt").number(packet_number);
 }
 
-void write_tuple(EveDraft& draft, const Endpoint& source, const Endpoint& destination) {
+void write_tuple(EveDraft& draft, const Endpoint& source, const Endpoint& destination, bool is_udp) {
   JsonWriter& json = draft.json;
   json.key("src_ip").text(to_text(source.address)).key("src_port").number(source.port);
   json.key("dest_ip").text(to_text(destination.address)).key("dest_port").number(destination.port);
-  json.key("proto").text("TCP");
-  json.key("community_id").text(community_id(source, destination));
+  json.key("proto").text(is_udp ? "UDP" : "TCP");
+  json.key("community_id").text(community_id(source, destination, is_udp));
 }
 
 void write_vlan(JsonWriter& json, const VlanTags& vlan) {
@@ -162,7 +162,8 @@ void write_head(EveDraft& draft, const EveContext& context, const RecordHead& he
   write_tunnel(json, head.flow.tunnel);
   if (has_flow(head)) {
     const bool by_sender = from_sender(record);
-    write_tuple(draft, by_sender ? head.sender() : head.client(), by_sender ? head.receiver() : head.server());
+    write_tuple(draft, by_sender ? head.sender() : head.client(), by_sender ? head.receiver() : head.server(),
+                head.flow.is_udp);
   }
   if (const auto* alert = std::get_if<Alert>(&record); alert != nullptr && !alert->capture_file.empty()) {
     draft.field("capture_file", alert->capture_file);

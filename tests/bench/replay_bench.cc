@@ -63,7 +63,7 @@ bool read_by_sensor(const std::string& path) {
   const Config config;
   NoOutput output;
   Detector detector(config, output);
-  Worker worker(config, policy, detector, false);
+  Worker worker(config, policy, detector, false, 1, &detector.armed_board());
   FileSource source(path, {});
   ReadState state = ReadState::kMore;
   while (state == ReadState::kMore) state = source.dispatch(worker, 4096);

@@ -155,7 +155,9 @@ TEST_P(EachCapture, RaisesWhatIsTrueOfItAndNothingElse) {
   EXPECT_EQ(difference(listeners_of(capture), listeners_of(events)), "") << capture.file << ": listeners";
   for (const char* type : {"alert", "listener"}) {
     for (const Event& event : events_of_type(events, type)) {
-      EXPECT_EQ(text_at(event, {"app_proto"}), capture.app_proto) << capture.file << ": " << type;
+      // What is spoken where a call-back goes is not known.
+      const std::string spoken = event.contains("callback") ? "" : capture.app_proto;
+      EXPECT_EQ(text_at(event, {"app_proto"}), spoken) << capture.file << ": " << type;
       EXPECT_EQ(text_at(event, {"pcap_filename"}), capture_path(capture.file));
     }
   }

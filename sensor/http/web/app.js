@@ -184,6 +184,11 @@ function alertItem(event) {
     make("span", "address", endpoint(event.src_ip, event.src_port)), " → ",
     make("span", "address", endpoint(event.dest_ip, event.dest_port)));
   if (event.in_iface) detail.append(` on ${event.in_iface}`);
+  const first = event.other_flow;
+  if (event.callback && first) {
+    detail.append(` · after a pickle between ${endpoint(first.src_ip, first.src_port)} and `
+      + endpoint(first.dest_ip, first.dest_port));
+  }
   if (python.outcome) {
     detail.append(" · ", python.outcome === "executed" ? word(OUTCOMES.executed, "bad")
       : OUTCOMES[python.outcome] || python.outcome);

@@ -81,7 +81,7 @@ rules:
   pickle.code-execution: {severity: low, enabled: false, threshold: {count: 2, window: 5s}, suppress: 10.0.0.0/8}
   pickle.unknown-call: {severity: 2, enabled: no, threshold: {count: 3, window: 6s}, suppress: [callable=a.*, "::1"]}
   exposure.unauthenticated: {severity: high, enabled: False, threshold: {count: 4, window: 7s}, suppress: source=::1}
-alerts: {collapse_after: 1, collapse_window: 0}
+alerts: {collapse_after: 1, collapse_window: 0, callback_window: 0}
 outputs:
   eve: {file: eve.json, types: [alert, flow], rotate_size: 1GiB, rotate_interval: 1d, rotate_keep: 0}
   syslog: {address: "udp://[::1]:514", facility: local7, types: flow}

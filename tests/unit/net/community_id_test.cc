@@ -38,6 +38,12 @@ TEST(CommunityId, AgreesWithPublishedVectorsInBothDirections) {
   }
 }
 
+TEST(CommunityId, KnowsUdp) {
+  // From the same baseline.
+  EXPECT_EQ(community_id(endpoint("192.168.1.52", 54585), endpoint("8.8.8.8", 53), true),
+            "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
+}
+
 TEST(CommunityId, IsTheSameForBothDirectionsOverIpv6AndBetweenEqualAddresses) {
   const Endpoint a = endpoint("2001:db8::1", 5000);
   const Endpoint b = endpoint("2001:db8::2", 40000);
