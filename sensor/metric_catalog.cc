@@ -70,7 +70,8 @@ constexpr MetricInfo kCatalog[] = {
     {"output_events_total", kCounter, "Events written, by output."},
     {"output_dropped_total", kCounter, "Events lost, by output."},
     {"evidence_files_total", kCounter,
-     "Files of evidence written, failed, deleted for the quota, or left out as more of the same."},
+     "Files of evidence, by what became of them: written, failed, deleted for the quota, left out as more of the same, "
+     "missed as no packet was kept, dropped as too many waited."},
     {"evidence_packets_let_go_total", kCounter, "Packets kept for evidence that made room for others."},
     {"output_queue_bytes", kGauge, "Events waiting to be written, by output."},
     {"output_up", kGauge, "1 while the output takes events."},

@@ -70,6 +70,8 @@ struct LeftAllowList {
 };
 
 struct Alert {
+  static constexpr size_t kMaxRestsOn = 32;
+
   RecordHead head;
   const RuleInfo* rule = nullptr;
   std::string signature;               ///< a human sentence
@@ -82,6 +84,7 @@ struct Alert {
   bool has_outcome = false;  ///< only alerts about a pickle have one
   Outcome outcome = Outcome::kAttempted;
   std::optional<OtherFlow> other_flow;
+  std::vector<uint64_t> rests_on;  ///< further flows without whose packets it would not have been raised; kMaxRestsOn
   uint64_t repeated = 0;     ///< so many more alerts like this one were not written since the last
   std::string capture_file;  ///< of the evidence; empty: none
   LeftAllowList left;        ///< no `file`: it is not about an allow list
@@ -122,10 +125,10 @@ struct AnomalyRecord {
   uint64_t count = 0;
 };
 
-/// One per handshake and per frame; off by default.
+/// One per handshake and per frame; off by default. A manager's answer has the request it belongs to in `manager`.
 struct ProtocolRecord {
   RecordHead head;
-  std::variant<HandshakeEnded, FrameSeen> what;
+  std::variant<HandshakeEnded, FrameSeen, PickleSeen> what;
 };
 
 /// All counters at the end (offline) or at an interval. Names are CONTRACT's metric names without `pickletap_`,

@@ -147,18 +147,23 @@ void write_left(EveDraft& draft, const LeftAllowList& left) {
   json.end_object();
 }
 
+/// What is asked of a manager, and what it answers.
+void write_manager(EveDraft& draft, const ManagerRequest& request, const ManagerReply& reply) {
+  if (request.method.empty() && reply.kind.empty()) return;
+  draft.json.key("manager").begin_object();
+  if (!request.method.empty()) draft.field("method", request.method);
+  if (!request.type_id.empty()) draft.field("typeid", request.type_id);
+  if (!reply.kind.empty()) draft.field("reply", reply.kind);
+  draft.json.end_object();
+}
+
 void write_alert_protocol(EveDraft& draft, const Alert& alert, bool weak_key) {
   JsonWriter& json = draft.json;
   json.key("python_mp").begin_object();
   write_protocol_head(json, alert.head, weak_key);
   if (alert.head.other_reading) json.key("reading").text("other");
   if (alert.has_frame) write_frame(json, alert.frame);
-  if (!alert.manager.method.empty()) {
-    json.key("manager").begin_object();
-    draft.field("method", alert.manager.method);
-    if (!alert.manager.type_id.empty()) draft.field("typeid", alert.manager.type_id);
-    json.end_object();
-  }
+  write_manager(draft, alert.manager, {});
   if (!alert.left.file.empty()) write_left(draft, alert.left);
   if (alert.has_pickle) {
     json.key("pickle");
@@ -254,6 +259,13 @@ void write_protocol(EveDraft& draft, const ProtocolRecord& record) {
   write_protocol_head(json, record.head, false);
   if (const auto* frame = std::get_if<FrameSeen>(&record.what)) {
     write_frame(json, *frame);
+  } else if (const auto* pickle = std::get_if<PickleSeen>(&record.what)) {
+    if (record.head.other_reading) json.key("reading").text("other");
+    write_frame(json, pickle->frame);
+    write_manager(draft, pickle->manager, pickle->reply);
+    json.key("pickle");
+    write_pickle(draft, pickle->report);
+    if (pickle->not_unpickled) json.key("outcome").text(outcome_text(Outcome::kNotUnpickled));
   } else {
     json.key("handshake").begin_object().key("abandoned").boolean(std::get<HandshakeEnded>(record.what).abandoned);
     json.end_object();

@@ -65,7 +65,7 @@ const std::vector<Row>& table() {
       {.folder = "sensor/daemon/",
        .ours = {"sensor/daemon/", "sensor/http/", "sensor/event.h", "sensor/record.h", "sensor/counters.h",
                 "sensor/metric_catalog.h", "sensor/build_info.h", "sensor/event_queue.h", "sensor/worker.h",
-                "sensor/detect/", "sensor/output/", "sensor/capture/", "config/", "dissectors/pickle/policy.h"},
+                "sensor/evidence_request.h", "sensor/packet_keeper.h", "sensor/detect/", "sensor/output/", "sensor/capture/", "config/", "dissectors/pickle/policy.h"},
        .others = {"boost/asio.hpp", "boost/asio/", "cap-ng.h", "seccomp.h", "systemd/", "spdlog/"},
        .never = {}},
       {.folder = "sensor/event.h",

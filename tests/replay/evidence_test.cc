@@ -36,9 +36,6 @@ class EvidenceOf : public testing::TestWithParam<Capture> {};
 TEST_P(EvidenceOf, EachAlertRaisesItAgain) {
   TempFolder folder;
   for (Event alert : alerts_with_evidence(capture_path(GetParam().file), folder.path())) {
-    // These rest on more than the flow that is kept.
-    const std::string rule = text_at(alert, {"alert", "rule"});
-    if (rule == "auth.bruteforce" || rule == "auth.challenge-reuse" || rule == "auth.downgrade") continue;
     // What came in a tunnel is kept as it was inside; VLANs outside are gone with it.
     const bool tunnelled = alert.contains("tunnel");
     if (tunnelled) alert.erase("vlan");
