@@ -102,9 +102,9 @@ struct Config {
     EventTypes types;
   };
   struct Evidence {
-    std::string folder;                    ///< of `run`; empty: none is kept
-    uint64_t quota_bytes = 1U << 30;       ///< of its files; the oldest make room
-    uint64_t memory_bytes = 64U << 20;     ///< for packets, all workers together
+    std::string folder;                 ///< of `run`; empty: none is kept
+    uint64_t quota_bytes = 1U << 30;    ///< of its files; the oldest make room
+    uint64_t memory_bytes = 64U << 20;  ///< for packets, all workers together
   };
   struct {
     Eve eve;

@@ -10,8 +10,9 @@ EvidenceRequest evidence_request(const Alert& alert) {
   const RecordHead& head = alert.head;
   if (head.flow.flow_id == 0) return request;
   request.stem = EvidenceFolder::stem(head.flow.flow_id, alert.rule->sid, alert.rule->name);
-  request.comment = "pickletap: " + std::string(alert.rule->name) + ": " + alert.signature +
-                    "\nPackets of the flow as far as they were kept; link and IP headers and the handshake are rebuilt.";
+  request.comment =
+      "pickletap: " + std::string(alert.rule->name) + ": " + alert.signature +
+      "\nPackets of the flow as far as they were kept; link and IP headers and the handshake are rebuilt.";
   request.flows = {head.flow.flow_id};
   for (const uint64_t flow_id : alert.rests_on) {
     if (std::find(request.flows.begin(), request.flows.end(), flow_id) == request.flows.end()) {

@@ -85,9 +85,9 @@ struct Alert {
   Outcome outcome = Outcome::kAttempted;
   std::optional<OtherFlow> other_flow;
   std::vector<uint64_t> rests_on;  ///< further flows without whose packets it would not have been raised; kMaxRestsOn
-  uint64_t repeated = 0;     ///< so many more alerts like this one were not written since the last
-  std::string capture_file;  ///< of the evidence; empty: none
-  LeftAllowList left;        ///< no `file`: it is not about an allow list
+  uint64_t repeated = 0;           ///< so many more alerts like this one were not written since the last
+  std::string capture_file;        ///< of the evidence; empty: none
+  LeftAllowList left;              ///< no `file`: it is not about an allow list
 };
 
 /// What a listener exchanges. Only pickles can run code.

@@ -48,9 +48,10 @@ class Replay {
         progress_(!options.quiet),
         reader_(config, captures_, progress_),
         writer_(EveContext{config.sensor.name, captures_, false}),
-        evidence_(options.evidence.empty() ? nullptr : std::make_unique<EvidenceCollector>(
-                                                        options.evidence, config.outputs.evidence.quota_bytes,
-                                                        config.outputs.evidence.memory_bytes, writer_)),
+        evidence_(options.evidence.empty()
+                      ? nullptr
+                      : std::make_unique<EvidenceCollector>(options.evidence, config.outputs.evidence.quota_bytes,
+                                                            config.outputs.evidence.memory_bytes, writer_)),
         detector_(config, evidence_ ? static_cast<RecordSink&>(*evidence_) : static_cast<RecordSink&>(writer_)),
         key_checker_(configured_weak_keys(config)) {
     add_configured_policy(policy_, config);

@@ -32,9 +32,9 @@ struct CaptureSnapshot {
   uint64_t retries = 0;
   bool up = false;
   std::string trouble;
-  int64_t last_packet_time_ns = 0;  ///< sensor time; 0: none yet
+  int64_t last_packet_time_ns = 0;                   ///< sensor time; 0: none yet
   uint64_t evidence_bytes = 0, evidence_let_go = 0;  ///< KeptPackets
-  int64_t lag_ns = 0;               ///< between the latest packet and the end of the batch it came in
+  int64_t lag_ns = 0;                                ///< between the latest packet and the end of the batch it came in
 };
 
 class CaptureThread {

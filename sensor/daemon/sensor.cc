@@ -53,7 +53,8 @@ std::shared_ptr<const AllowList> known_allow_list(const Config& config) {
 Sensor::Sensor(const Config& config)
     : config_(config),
       interfaces_(config.capture.interfaces),
-      memory_limit_bytes_(config.limits.memory_bytes),
+      memory_limit_bytes_(config.limits.memory_bytes +
+                          (config.outputs.evidence.folder.empty() ? 0 : config.outputs.evidence.memory_bytes)),
       writer_(EveContext{config.sensor.name, interfaces_, true}),
       start_time_ns_(wall_now_ns()),
       last_reload_success_ns_(start_time_ns_),
@@ -74,8 +75,7 @@ Sensor::Sensor(const Config& config)
   }
   if (!config_.outputs.evidence.folder.empty()) {
     evidence_ = std::make_unique<EvidenceThread>(config_);
-    detection_->on_evidence(
-        [this](const Alert& alert, int64_t shift_ns) { return evidence_->ask(alert, shift_ns); });
+    detection_->on_evidence([this](const Alert& alert, int64_t shift_ns) { return evidence_->ask(alert, shift_ns); });
   }
   open_interfaces();
 }

@@ -96,8 +96,7 @@ void Exposure::on_state(const RecordHead& head, Listeners& listeners, Findings& 
   const int least = strength_of(digest_named(expected->least_digest));
   depart_if(proved && strength_of(head.digest) < least, Departure::kWeakDigest,
             "takes HMAC with " + std::string(to_text(head.digest)));
-  depart_if(expected->no_manager && head.application == Application::kManager, Departure::kManager,
-            "is a manager");
+  depart_if(expected->no_manager && head.application == Application::kManager, Departure::kManager, "is a manager");
   const IpAddress& client = head.client().address;
   if (expected->peers.empty() || any_contains(expected->peers, client)) return;
   if (!listeners.is_new(head, &Listener::unexpected_peers, to_text(client))) return;

@@ -78,9 +78,9 @@ class EvidenceLive : public testing::Test {
   }
   Process start(const Arguments& more = {}) {
     Process sensor = wire_->spawn_in(wire_->b, command(more), log());
-    EXPECT_TRUE(
-        eventually([&] { return http_get(wire_->b, kHttpPort, "/readyz").status == 200 || !sensor.is_running(); }))
-        << logged();
+    EXPECT_TRUE(eventually([&] {
+      return http_get(wire_->b, kHttpPort, "/readyz").status == 200 || !sensor.is_running();
+    })) << logged();
     EXPECT_TRUE(sensor.is_running()) << logged();
     listener_ = std::make_unique<Process>(wire_->spawn_in(wire_->b, {"python3", "-c", kListener}, log()));
     return sensor;
@@ -133,7 +133,8 @@ class EvidenceLive : public testing::Test {
 
 std::string essence(const Event& alert) {
   return text_at(alert, {"alert", "rule"}) + " " + text_at(alert, {"src_port"}) + " " + text_at(alert, {"timestamp"}) +
-         " " + text_at(alert, {"python_mp", "auth", "state"}) + " " + text_at(alert, {"python_mp", "pickle", "program"});
+         " " + text_at(alert, {"python_mp", "auth", "state"}) + " " +
+         text_at(alert, {"python_mp", "pickle", "program"});
 }
 
 TEST_F(EvidenceLive, WhatAnAttackLeavesRaisesTheAlertAgain) {
@@ -150,8 +151,8 @@ TEST_F(EvidenceLive, WhatAnAttackLeavesRaisesTheAlertAgain) {
     }
     EXPECT_THAT(again, Contains(essence(alert))) << file;
     EXPECT_THAT(essence(alert), HasSubstr("mutual"));
-    const std::string pickle = file.substr(0, file.size() - 7) + "-to_server-" +
-                               text_at(alert, {"python_mp", "frame", "index"}) + ".pickle";
+    const std::string pickle =
+        file.substr(0, file.size() - 7) + "-to_server-" + text_at(alert, {"python_mp", "frame", "index"}) + ".pickle";
     ASSERT_TRUE(eventually([&] { return fs::exists(pickle); })) << pickle;
     EXPECT_THAT(pickletap({"explain", "--json", pickle}).out, HasSubstr("posix.system"));
     struct stat status {};

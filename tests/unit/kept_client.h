@@ -33,7 +33,7 @@ struct Client {
   /// `packet` becomes the next one; it points at `bytes`.
   void make(uint32_t offset, const std::string& bytes) {
     const uint32_t seq = 0xffffff00 + offset;
-    header = {0x9c, 0x41, 0xc3, 0x50, 0, 0, 0, 0, 0,    0,    0,    0, 0x80, 0x10, 1, 0,
+    header = {0x9c, 0x41, 0xc3, 0x50, 0, 0, 0, 0,  0,    0,    0,    0,    0x80, 0x10, 1, 0,
               0x12, 0x34, 0,    0,    1, 1, 8, 10, 0x11, 0x22, 0x33, 0x44, 5,    6,    7, 8};
     for (unsigned i = 0; i < 4; ++i) header[4 + i] = static_cast<uint8_t>(seq >> (24 - 8 * i));
     packet.tcp_header = header;
