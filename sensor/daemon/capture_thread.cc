@@ -53,12 +53,15 @@ void CaptureThread::run() {
     beats_.fetch_add(1, std::memory_order_relaxed);
   }
   const auto patience_ends = Clock::now() + kDrainPatience;
-  while (read_batch() == ReadState::kMore && Clock::now() < patience_ends) continue;
+  while (read_batch() == ReadState::kMore && Clock::now() < patience_ends) {
+    if (kept_ != nullptr) kept_->answer();
+  }
+  // No packet comes any more; the ends of flows may wait for room in the queue, and nobody shall wait for them.
+  if (kept_ != nullptr) kept_->close();
   drops_ = source_->drops();
   publish();
   queue_.be_patient();
   worker_.finish();
-  if (kept_ != nullptr) kept_->close();
   finished_.store(true, std::memory_order_release);
 }
 

@@ -12,9 +12,10 @@ void KeptPackets::answer_now() {
 }
 
 void KeptPackets::close() {
-  answer_now();
   const std::lock_guard lock(mutex_);
   closed_ = true;
+  if (asked_.exchange(false)) answer_ = keeper_.flow(flow_id_, after_);
+  answered_.notify_one();
 }
 
 void KeptPackets::ask(uint64_t flow_id, uint64_t after) {
@@ -34,9 +35,7 @@ void KeptPackets::ask(uint64_t flow_id, uint64_t after) {
 
 std::optional<KeptFlow> KeptPackets::take(Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  answered_.wait_until(lock, deadline, [this] { return answer_.has_value() || closed_; });
-  // Asked while the worker was on its way out.
-  if (!answer_ && closed_) answer_ = keeper_.flow(flow_id_, after_);
+  answered_.wait_until(lock, deadline, [this] { return answer_.has_value(); });
   return std::exchange(answer_, std::nullopt);
 }
 

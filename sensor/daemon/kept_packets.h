@@ -35,7 +35,7 @@ class KeptPackets final : public FlowPackets {
       answer_now();
   }
   bool is_asked() const { return asked_.load(std::memory_order_relaxed); }
-  /// The last call of the worker's thread.
+  /// The last call of the worker's thread: no packet comes any more.
   void close();
   uint64_t bytes() const { return keeper_.bytes(); }
   uint64_t packets_let_go() const { return keeper_.packets_let_go(); }

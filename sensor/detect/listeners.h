@@ -22,6 +22,7 @@ struct Listener {
   bool announced = false;  ///< a `listener` event told of it; look-alikes' servers never are
   int64_t first_seen_ns = 0, last_seen_ns = 0;
   uint64_t flows = 0;
+  uint64_t best_challenge_flow = 0;  ///< the latest on which it asked for best_challenge
   AuthState auth = AuthState::kUnknown;
   Digest digest = Digest::kNone;
   PythonGuess python = PythonGuess::kUnknown;
@@ -32,7 +33,6 @@ struct Listener {
   ManagerObjects objects;
   std::set<std::string> recon_told;       ///< peer and method
   Digest best_challenge = Digest::kNone;  ///< the strongest it asked for
-  uint64_t best_challenge_flow = 0;       ///< the latest on which it did
   bool downgrade_told = false;
   Messages messages = Messages::kUnknown;
   bool weak_key = false;
