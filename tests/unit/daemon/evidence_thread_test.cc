@@ -222,7 +222,13 @@ TEST_F(EvidenceThreadTest, AlertsThatGoOnAboutAFlowAllHaveTheirPackets) {
     Alert one = alert_on(1, 60000);
     one.frame.index = alert;
     one.frame.offset = at - 60000;
+    // The worker keeps the last MiB: the next message must not come before this one was taken.
+    const EvidenceCounts before = evidence.counts();
     evidence.ask(one, 0);
+    EXPECT_TRUE(eventually([&] {
+      const EvidenceCounts now = evidence.counts();
+      return now.kept_bytes != before.kept_bytes || now.written != before.written;
+    }));
   }
   ASSERT_TRUE(eventually([&] { return evidence.counts().written == 12; })) << evidence.counts().written;
   for (unsigned alert = 0; alert < 6; ++alert) {
