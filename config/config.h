@@ -103,11 +103,17 @@ struct Config {
     uint64_t stream_max_entries = 1'000'000;  ///< XADD MAXLEN ~; 0: none
     EventTypes types;
   };
+  struct Evidence {
+    std::string folder;                 ///< of `run`; empty: none is kept
+    uint64_t quota_bytes = 1U << 30;    ///< of its files; the oldest make room
+    uint64_t memory_bytes = 64U << 20;  ///< for packets, all workers together
+  };
   struct {
     Eve eve;
     Syslog syslog;
     Socket socket;
     Redis redis;
+    Evidence evidence;
     uint64_t queue_bytes = 16U << 20;  ///< each output; what comes while it is full is dropped and counted
     uint32_t flush_bytes = 64U << 10;  ///< written at once when this much waits …
     uint32_t flush_interval_ms = 5;    ///< … or the first line waited this long

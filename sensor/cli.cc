@@ -107,6 +107,8 @@ Commands add_commands(CLI::App& app, Options& options) {
       ->allow_extra_args(false);
   add_filter(run, options.run.filter);
   run.add_option("-o,--output", options.run.output, "Write EVE JSON lines to this file")->type_name("FILE");
+  run.add_option("--evidence", options.run.evidence, "Write the packets and the pickle of each alert to this folder")
+      ->type_name("DIR");
   run.add_option("--workers", options.run.workers, "Threads for each interface")->type_name("N");
 
   CLI::App& replay = add_command(app, "replay", "Read captures to their end and report");

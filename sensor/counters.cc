@@ -211,6 +211,8 @@ std::vector<StatsRecord::Counter> gather_counters(const CounterSources& sources)
   out.add("evidence_files_total", evidence.failed, {{"result", "failed"}});
   out.add("evidence_files_total", evidence.deleted, {{"result", "deleted"}});
   out.add("evidence_files_total", evidence.left_out, {{"result", "left_out"}});
+  out.add("evidence_files_total", evidence.missed, {{"result", "missed"}});
+  out.add("evidence_files_total", evidence.dropped, {{"result", "dropped"}});
   out.add("evidence_packets_let_go_total", evidence.packets_let_go);
   out.add("memory_bytes", evidence.kept_bytes, {{"pool", "evidence"}});
   for (const auto& [output, counts] : sources.outputs) {

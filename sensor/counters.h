@@ -19,7 +19,7 @@ struct UnwrapCounters;
 
 /// Of evidence; zeros where none is written.
 struct EvidenceCounts {
-  uint64_t written = 0, failed = 0, deleted = 0, left_out = 0;  ///< files
+  uint64_t written = 0, failed = 0, deleted = 0, left_out = 0, missed = 0, dropped = 0;  ///< files
   uint64_t packets_let_go = 0, kept_bytes = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sensor/evidence_request.h"
 #include "sensor/output/evidence.h"
 #include "sensor/packet_keeper.h"
 #include "sensor/record.h"
@@ -16,11 +17,9 @@ namespace pickletap {
 
 class EvidenceCollector final : public RecordSink, public FlowPackets {
  public:
-  static constexpr uint64_t kKeptBytes = uint64_t{64} << 20;
-
   /// `sink` outlives the collector. The folder must exist.
-  EvidenceCollector(std::string folder, RecordSink& sink)
-      : sink_(sink), folder_(std::move(folder), EvidenceFolder::kDefaultQuota), keeper_(kKeptBytes) {}
+  EvidenceCollector(std::string folder, uint64_t quota_bytes, uint64_t memory_bytes, RecordSink& sink)
+      : sink_(sink), folder_(std::move(folder), quota_bytes), keeper_(memory_bytes) {}
 
   void write(const Record& record) override;
   void on_flow_packet(const Flow& flow, const Packet& packet) override;
@@ -33,18 +32,10 @@ class EvidenceCollector final : public RecordSink, public FlowPackets {
   bool failed() const { return folder_.counters().failed > 0; }
 
  private:
-  struct Wanted {
-    std::string stem, comment, pickle;
-    uint64_t flow_id = 0;
-    Direction from = Direction::kToServer;
-    bool has_pickle = false;
-    uint64_t offset = 0, length = 0;
-  };
-
   RecordSink& sink_;
   EvidenceFolder folder_;
   PacketKeeper keeper_;
-  std::vector<Wanted> wanted_;  // of one packet, mostly
+  std::vector<EvidenceRequest> wanted_;  // of one packet, mostly
 };
 
 }  // namespace pickletap

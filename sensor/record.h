@@ -82,6 +82,8 @@ struct Callback {
 };
 
 struct Alert {
+  static constexpr size_t kMaxRestsOn = 32;
+
   RecordHead head;
   const RuleInfo* rule = nullptr;
   std::string signature;               ///< a human sentence
@@ -95,9 +97,10 @@ struct Alert {
   Outcome outcome = Outcome::kAttempted;
   std::optional<OtherFlow> other_flow;
   std::optional<Callback> callback;
-  uint64_t repeated = 0;     ///< so many more alerts like this one were not written since the last
-  std::string capture_file;  ///< of the evidence; empty: none
-  LeftAllowList left;        ///< no `file`: it is not about an allow list
+  std::vector<uint64_t> rests_on;  ///< further flows without whose packets it would not have been raised; kMaxRestsOn
+  uint64_t repeated = 0;           ///< so many more alerts like this one were not written since the last
+  std::string capture_file;        ///< of the evidence; empty: none
+  LeftAllowList left;              ///< no `file`: it is not about an allow list
 };
 
 /// What a listener exchanges. Only pickles can run code.
@@ -135,10 +138,10 @@ struct AnomalyRecord {
   uint64_t count = 0;
 };
 
-/// One per handshake and per frame; off by default.
+/// One per handshake and per frame; off by default. A manager's answer has the request it belongs to in `manager`.
 struct ProtocolRecord {
   RecordHead head;
-  std::variant<HandshakeEnded, FrameSeen> what;
+  std::variant<HandshakeEnded, FrameSeen, PickleSeen> what;
 };
 
 /// All counters at the end (offline) or at an interval. Names are CONTRACT's metric names without `pickletap_`,

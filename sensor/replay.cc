@@ -48,7 +48,10 @@ class Replay {
         progress_(!options.quiet),
         reader_(config, captures_, progress_),
         writer_(EveContext{config.sensor.name, captures_, false}),
-        evidence_(options.evidence.empty() ? nullptr : std::make_unique<EvidenceCollector>(options.evidence, writer_)),
+        evidence_(options.evidence.empty()
+                      ? nullptr
+                      : std::make_unique<EvidenceCollector>(options.evidence, config.outputs.evidence.quota_bytes,
+                                                            config.outputs.evidence.memory_bytes, writer_)),
         detector_(config, evidence_ ? static_cast<RecordSink&>(*evidence_) : static_cast<RecordSink&>(writer_)),
         key_checker_(configured_weak_keys(config)) {
     add_configured_policy(policy_, config);
@@ -93,8 +96,13 @@ class Replay {
     EvidenceCounts evidence;
     if (evidence_) {
       const EvidenceCounters& files = evidence_->counters();
-      evidence = {files.written,          files.failed, files.deleted, files.left_out, evidence_->packets_let_go(),
-                  evidence_->kept_bytes()};
+      evidence = {.written = files.written,
+                  .failed = files.failed,
+                  .deleted = files.deleted,
+                  .left_out = files.left_out,
+                  .missed = files.missed,
+                  .packets_let_go = evidence_->packets_let_go(),
+                  .kept_bytes = evidence_->kept_bytes()};
     }
     CounterSources sources{reader_.counters(), unwrapped, flows,   worker_->dissector_counters(),
                            detection,          {},        evidence};

@@ -30,6 +30,7 @@ Config load_for_run(const RunOptions& options) {
   if (!options.interfaces.empty()) loader.add_option("--interface", "capture.interfaces", options.interfaces);
   if (options.filter) loader.add_option("--filter", "capture.filter", {*options.filter});
   if (options.output) loader.add_option("--output", "outputs.eve.file", {*options.output});
+  if (options.evidence) loader.add_option("--evidence", "outputs.evidence.folder", {*options.evidence});
   if (options.workers) loader.add_option("--workers", "capture.workers", {*options.workers});
   if (options.quiet || options.verbose) {
     loader.add_option(options.quiet ? "--quiet" : "--verbose", "logging.level", {options.quiet ? "error" : "debug"});

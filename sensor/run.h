@@ -14,7 +14,7 @@ namespace pickletap {
 struct RunOptions {
   ConfigSources sources;
   std::vector<std::string> interfaces;  ///< in place of capture.interfaces, when there are any
-  std::optional<std::string> filter, output, workers;
+  std::optional<std::string> filter, output, evidence, workers;
   bool quiet = false, verbose = false;  ///< over logging.level
 };
 

@@ -45,7 +45,7 @@ _pickletap() {
       COMPREPLY=($(compgen -W "run replay explain learn rules check-config $common --version" -- "$current"))
       return
       ;;
-    run) options="$configured -i --interface -f --filter -o --output --workers" ;;
+    run) options="$configured -i --interface -f --filter -o --output --evidence --workers" ;;
     replay) options="$configured --json -f --filter -o --output --evidence --fail-on" ;;
     explain) options="$configured --json --fail-on" ;;
     learn) options="$configured -f --filter -o --output --merge --include-dangerous" ;;

@@ -20,7 +20,7 @@ complete -c pickletap -n "$on run" -s i -l interface -x -a '(command ls /sys/cla
 complete -c pickletap -n "$on run" -l workers -x -d 'Threads for each interface'
 complete -c pickletap -n "$on run replay learn" -s f -l filter -x -d 'BPF filter, as tcpdump takes it'
 complete -c pickletap -n "$on run replay" -s o -l output -r -F -d 'Write EVE JSON lines to this file'
-complete -c pickletap -n "$on replay" -l evidence -r -F -d 'Write packets and pickle of each alert to this folder'
+complete -c pickletap -n "$on run replay" -l evidence -r -F -d 'Write packets and pickle of each alert to this folder'
 complete -c pickletap -n "$on learn" -s o -l output -r -F -d 'Write the allow list to this file'
 complete -c pickletap -n "$on learn" -l merge -d 'Add to the list that is in the file'
 complete -c pickletap -n "$on learn" -l include-dangerous -d 'Allow what is dangerous as well'

@@ -19,6 +19,12 @@ CaptureThread::CaptureThread(const Config& config, std::unique_ptr<LiveSource> s
   publish();
 }
 
+void CaptureThread::keep_packets(KeptPackets& kept) {
+  kept_ = &kept;
+  kept.set_wake([this] { waker_.wake(); });
+  worker_.set_flow_packets(&kept);
+}
+
 void CaptureThread::start(const std::function<void()>& on_thread_start) {
   thread_ = started_thread(on_thread_start, [this] { run(); });
 }
@@ -37,8 +43,11 @@ void CaptureThread::run() {
   while (!stop_.load(std::memory_order_acquire)) {
     if (state == ReadState::kIdle) {
       waker_.sleep(
-          kIdleWaitMs, [this] { return stop_.load(std::memory_order_relaxed); }, source_->fd());
+          kIdleWaitMs,
+          [this] { return stop_.load(std::memory_order_relaxed) || (kept_ != nullptr && kept_->is_asked()); },
+          source_->fd());
     }
+    if (kept_ != nullptr) kept_->answer();
     if (const Policy* policy = next_policy_.exchange(nullptr)) worker_.set_policy(*policy);
     worker_.look();
     state = read_batch();
@@ -46,7 +55,11 @@ void CaptureThread::run() {
     beats_.fetch_add(1, std::memory_order_relaxed);
   }
   const auto patience_ends = Clock::now() + kDrainPatience;
-  while (read_batch() == ReadState::kMore && Clock::now() < patience_ends) continue;
+  while (read_batch() == ReadState::kMore && Clock::now() < patience_ends) {
+    if (kept_ != nullptr) kept_->answer();
+  }
+  // No packet comes any more; the ends of flows may wait for room in the queue, and nobody shall wait for them.
+  if (kept_ != nullptr) kept_->close();
   drops_ = source_->drops();
   publish();
   queue_.be_patient();
@@ -101,6 +114,10 @@ void CaptureThread::publish() {
   now.trouble = source_->trouble();
   now.last_packet_time_ns = worker_.last_packet_time_ns();
   now.lag_ns = lag_ns_;
+  if (kept_ != nullptr) {
+    now.evidence_bytes = kept_->bytes();
+    now.evidence_let_go = kept_->packets_let_go();
+  }
   const std::lock_guard lock(mutex_);
   snapshot_ = std::move(now);
 }

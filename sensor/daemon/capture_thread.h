@@ -17,6 +17,7 @@
 #include "sensor/capture/live_clock.h"
 #include "sensor/capture/live_source.h"
 #include "sensor/daemon/eventfd_waker.h"
+#include "sensor/daemon/kept_packets.h"
 #include "sensor/event_queue.h"
 #include "sensor/worker.h"
 
@@ -31,8 +32,9 @@ struct CaptureSnapshot {
   uint64_t retries = 0;
   bool up = false;
   std::string trouble;
-  int64_t last_packet_time_ns = 0;  ///< sensor time; 0: none yet
-  int64_t lag_ns = 0;               ///< between the latest packet and the end of the batch it came in
+  int64_t last_packet_time_ns = 0;                   ///< sensor time; 0: none yet
+  uint64_t evidence_bytes = 0, evidence_let_go = 0;  ///< KeptPackets
+  int64_t lag_ns = 0;                                ///< between the latest packet and the end of the batch it came in
 };
 
 class CaptureThread {
@@ -55,6 +57,8 @@ class CaptureThread {
     join();
   }
 
+  /// Before start(): keeps the packets of dissected flows there, which outlives the thread.
+  void keep_packets(KeptPackets& kept);
   /// Throws what `on_thread_start` throws on the new thread.
   void start(const std::function<void()>& on_thread_start);
   /// Any thread: for pickles that begin from now on. Both policies outlive the thread.
@@ -82,6 +86,7 @@ class CaptureThread {
   EventQueue& queue_;
   LiveClock& clock_;
   Worker worker_;
+  KeptPackets* kept_ = nullptr;  // no evidence is wanted
   EventfdWaker waker_;
   std::thread thread_;
   std::atomic<bool> stop_{false}, finished_{false};

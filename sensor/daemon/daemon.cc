@@ -69,6 +69,22 @@ void check_eve_folder(const Config& config) {
                            std::generic_category().message(errno));
 }
 
+/// Made where it is not there, by whom the sensor is by now.
+void check_evidence_folder(const Config& config) {
+  const std::string& folder = config.outputs.evidence.folder;
+  if (folder.empty()) return;
+  constexpr mode_t kMode = S_IRWXU | S_IRGRP | S_IXGRP;
+  const auto fail = [&folder](const char* what, int why) {
+    throw std::runtime_error("outputs.evidence.folder: cannot " + std::string(what) + " " + folder + ": " +
+                             std::generic_category().message(why));
+  };
+  struct stat status {};
+  if (mkdir(folder.c_str(), kMode) != 0 && errno != EEXIST) fail("make", errno);
+  if (stat(folder.c_str(), &status) != 0) fail("look at", errno);
+  if (!S_ISDIR(status.st_mode)) fail("write in", ENOTDIR);
+  if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) fail("write in", errno);
+}
+
 SandboxPaths paths_of(const Config& config, const std::string& config_file) {
   SandboxPaths paths;
   // Folders, for a reload reads what has come or was replaced since.
@@ -83,6 +99,7 @@ SandboxPaths paths_of(const Config& config, const std::string& config_file) {
   if (config.policy.mode == "learn") paths.writable.push_back(folder_of(config.policy.learn_file));
   read_beside(config.outputs.redis.password_file);
   if (!config.outputs.eve.file.empty()) paths.writable.push_back(folder_of(config.outputs.eve.file));
+  if (!config.outputs.evidence.folder.empty()) paths.writable.push_back(config.outputs.evidence.folder);
   return paths;
 }
 
@@ -126,6 +143,7 @@ class Daemon {
   void enter_sandbox() {
     drop_privileges(config().sandbox.user);
     check_eve_folder(config());
+    check_evidence_folder(config());
     if (!config().sandbox.landlock) return;
     SandboxPaths paths = paths_of(config(), config_file_);
     paths.tcp_connect = sensor_.has_network_outputs();
@@ -155,7 +173,7 @@ class Daemon {
     timer_.cancel();
     watchdog_.cancel();
     if (!sensor_.stop()) {
-      spdlog::error("some events could not be written");
+      spdlog::error("some events or evidence could not be written");
       exit_code_ = 1;
     }
     loop_.stop();

@@ -40,10 +40,12 @@ void DetectionThread::WallTimeRecords::write(const Record& record) {
     latency.observe(std::max<int64_t>(clock_.now_ns() - alert->head.time_ns, 0));
   }
   const int64_t shift_ns = clock_.shift_ns();
-  if (shift_ns == 0) return writer_.write(record);
-  Record shifted = record;
-  shift_times(shifted, shift_ns);
-  writer_.write(shifted);
+  const bool asks = alert != nullptr && ask_evidence;
+  if (shift_ns == 0 && !asks) return writer_.write(record);
+  Record changed = record;
+  if (asks) std::get<Alert>(changed).capture_file = ask_evidence(*alert, shift_ns);
+  shift_times(changed, shift_ns);
+  writer_.write(changed);
 }
 
 DetectionThread::DetectionThread(const Config& config, EventWriter& writer, LiveClock& clock,

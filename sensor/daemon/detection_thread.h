@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -48,6 +49,10 @@ class DetectionThread {
   /// Before start(): `put` gets what was learned, on the thread, at most every kLearnedEvery and at the end.
   void on_learned(std::function<void(AllowList)> put) { put_learned_ = std::move(put); }
 
+  /// Before start(): `ask` gets each alert that is written and what turns its times into wall time, on the thread, and
+  /// returns the name of the evidence's file, or nothing.
+  void on_evidence(std::function<std::string(const Alert&, int64_t)> ask) { records_.ask_evidence = std::move(ask); }
+
   /// Before start(). Lives until stop() is done.
   void set_key_checker(KeyChecker& checker) { detector_.set_key_checker(&checker); }
 
@@ -72,6 +77,7 @@ class DetectionThread {
     WallTimeRecords(EventWriter& writer, const LiveClock& clock) : writer_(writer), clock_(clock) {}
     void write(const Record& record) override;
     LatencyHistogram latency;
+    std::function<std::string(const Alert&, int64_t)> ask_evidence;  // empty: none is kept
     uint64_t written = 0;
 
    private:

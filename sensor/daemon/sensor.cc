@@ -53,7 +53,8 @@ std::shared_ptr<const AllowList> known_allow_list(const Config& config) {
 Sensor::Sensor(const Config& config)
     : config_(config),
       interfaces_(config.capture.interfaces),
-      memory_limit_bytes_(config.limits.memory_bytes),
+      memory_limit_bytes_(config.limits.memory_bytes +
+                          (config.outputs.evidence.folder.empty() ? 0 : config.outputs.evidence.memory_bytes)),
       writer_(EveContext{config.sensor.name, interfaces_, true}),
       start_time_ns_(wall_now_ns()),
       last_reload_success_ns_(start_time_ns_),
@@ -71,6 +72,10 @@ Sensor::Sensor(const Config& config)
   if (config_.policy.mode == "learn") {
     learned_writer_ = std::make_unique<ListWriter>(config_.policy.learn_file);
     detection_->on_learned([this](AllowList list) { learned_writer_->put(std::move(list)); });
+  }
+  if (!config_.outputs.evidence.folder.empty()) {
+    evidence_ = std::make_unique<EvidenceThread>(config_);
+    detection_->on_evidence([this](const Alert& alert, int64_t shift_ns) { return evidence_->ask(alert, shift_ns); });
   }
   open_interfaces();
 }
@@ -112,6 +117,10 @@ void Sensor::open_interfaces() {
       captures_.push_back(std::make_unique<CaptureThread>(config_, std::move(source), static_cast<uint16_t>(i), workers,
                                                           policies_.load(config_), detection_->armed_board(),
                                                           *queues_.back(), clock_));
+      if (!evidence_) continue;
+      kept_packets_.push_back(std::make_unique<KeptPackets>(EvidenceThread::keeper_bytes(config_, workers)));
+      captures_.back()->keep_packets(*kept_packets_.back());
+      evidence_->add(*kept_packets_.back());
     }
   }
 }
@@ -133,6 +142,7 @@ void Sensor::start() {
     place.output->start(thread_start("out-" + std::string(place.output->name()), kind, seccomp));
   }
   if (learned_writer_) learned_writer_->start(thread_start("learned", ThreadKind::kFileOutput, seccomp));
+  if (evidence_) evidence_->start(thread_start("evidence", ThreadKind::kFileOutput, seccomp));
   detection_->start(thread_start("detection", ThreadKind::kDetection, seccomp));
   keys_->start(thread_start("weak-keys", ThreadKind::kDetection, seccomp));
   for (const auto& capture : captures_) {
@@ -145,9 +155,10 @@ bool Sensor::stop() {
   for (const auto& capture : captures_) capture->join();
   keys_->stop();
   detection_->stop();
+  const bool evidence_written = !evidence_ || evidence_->stop();
   const bool learned_written = !learned_writer_ || learned_writer_->stop();
   writer_.finish();
-  return !writer_.failed() && learned_written;
+  return !writer_.failed() && learned_written && evidence_written;
 }
 
 bool Sensor::is_alive() {
@@ -207,6 +218,7 @@ void Sensor::note_reload_failure(std::string error) {
 void Sensor::reopen_outputs() {
   // Through the detection thread: outputs have one caller.
   detection_->post([](Detector&, EventWriter& writer) { writer.reopen(); });
+  if (evidence_) evidence_->look();
 }
 
 }  // namespace pickletap

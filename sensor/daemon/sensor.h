@@ -11,6 +11,8 @@
 #include "sensor/capture/live_clock.h"
 #include "sensor/daemon/capture_thread.h"
 #include "sensor/daemon/detection_thread.h"
+#include "sensor/daemon/evidence_thread.h"
+#include "sensor/daemon/kept_packets.h"
 #include "sensor/daemon/key_thread.h"
 #include "sensor/daemon/list_writer.h"
 #include "sensor/daemon/policy_store.h"
@@ -76,6 +78,9 @@ class Sensor final : public StatusSource {
   std::vector<QueuedPlace> queued_outputs_;
   std::vector<std::unique_ptr<EventQueue>> queues_;
   std::unique_ptr<ListWriter> learned_writer_;  // policy.mode: learn; else null
+  std::vector<std::unique_ptr<KeptPackets>>
+      kept_packets_;                          // of each capture thread; none without outputs.evidence.folder
+  std::unique_ptr<EvidenceThread> evidence_;  // asks kept_packets_; null like them
   std::unique_ptr<DetectionThread> detection_;
   std::unique_ptr<KeyThread> keys_;                       // ends before detection_, which it delivers to
   std::vector<std::unique_ptr<CaptureThread>> captures_;  // all workers of the first interface, then the next's

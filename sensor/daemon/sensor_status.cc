@@ -27,7 +27,14 @@ DetectionThread::Counters Sensor::gather() const {
     add_up(one.dissectors, dissectors);
   }
   const DetectorSnapshot detection = detection_->snapshot();
-  CounterSources sources{capture, unwrapped, flows, dissectors, detection, {}};
+  EvidenceCounts evidence;
+  if (evidence_) evidence = evidence_->counts();
+  for (const auto& thread : captures_) {
+    const CaptureSnapshot one = thread->snapshot();
+    evidence.kept_bytes += one.evidence_bytes;
+    evidence.packets_let_go += one.evidence_let_go;
+  }
+  CounterSources sources{capture, unwrapped, flows, dissectors, detection, {}, evidence};
   for (const auto& counted : writer_.counters()) {
     sources.outputs.push_back({counted.output, {counted.counters->events.load(), counted.counters->dropped.load()}});
   }

@@ -127,9 +127,11 @@ void AuthWatch::on_challenge(const RecordHead& head, const HandshakeStep& step, 
     if (std::exchange(listener->downgrade_told, true)) return;
     add_finding(findings, kDowngrade, head, from,
                 "The listener asked for " + name_of(step.digest) + "; it asked for " +
-                    name_of(listener->best_challenge) + " before");
-  } else if (strength > strength_of(listener->best_challenge)) {
-    listener->best_challenge = step.digest;
+                    name_of(listener->best_challenge) + " before")
+        .rests_on = {listener->best_challenge_flow};
+  } else {
+    if (strength > strength_of(listener->best_challenge)) listener->best_challenge = step.digest;
+    listener->best_challenge_flow = head.flow.flow_id;
   }
 }
 
@@ -179,6 +181,7 @@ void AuthWatch::on_welcome(const RecordHead& head, Digest digest, Findings& find
   const int strength = strength_of(digest);
   if (strength >= peer.best) {
     peer.best = strength;
+    peer.flow_id = head.flow.flow_id;
     return;
   }
   const auto handshake = handshakes_.find(head.flow.flow_id);
@@ -188,7 +191,8 @@ void AuthWatch::on_welcome(const RecordHead& head, Digest digest, Findings& find
   if (strength == 0 || excused || std::exchange(peer.told, true)) return;
   add_finding(findings, kDowngrade, head, Direction::kToServer,
               to_text(head.client().address) + " proved its key by " + name_of(digest) +
-                  "; it used a stronger digest on this listener before");
+                  "; it used a stronger digest on this listener before")
+      .rests_on = {peer.flow_id};
 }
 
 void AuthWatch::count_failure(const RecordHead& head, Handshake* handshake, Findings& findings) {

@@ -59,6 +59,7 @@ class AuthWatch {
   };
   struct Peer {
     int best = 0;
+    uint64_t flow_id = 0;  // the latest on which it was that good
     bool told = false;
   };
 

@@ -64,6 +64,8 @@ void BruteForce::on_failure(const RecordHead& head, Findings& findings) {
     source.first_ns = now;
   }
   ++source.failures;
+  if (source.flows.size() >= std::min(threshold_, Alert::kMaxRestsOn)) source.flows.erase(source.flows.begin());
+  source.flows.push_back(head.flow.flow_id);
   source.times.push_back(now);
   ++times_;
   if (source.times.size() > threshold_) {
@@ -81,7 +83,7 @@ void BruteForce::on_failure(const RecordHead& head, Findings& findings) {
                          ? client + " goes on guessing the key of " + server + ": " + failures + " more failures"
                          : client + " guesses the key of " + server + ": " + std::to_string(threshold_) +
                                " failures within " + seconds_text(now - source.times.front());
-  add_finding(findings, kRule, head, Direction::kToServer, std::move(text));
+  add_finding(findings, kRule, head, Direction::kToServer, std::move(text)).rests_on = source.flows;
   source.told = true;
   source.told_ns = now;
   source.failures = 0;
@@ -95,7 +97,8 @@ void BruteForce::on_success(const RecordHead& head, Findings& findings) {
   if (source.told && recent) {
     add_finding(findings, kRule, head, Direction::kToServer,
                 to_text(head.client().address) + " guessed the key of " + text_of(head.server()) +
-                    ": it was welcomed after so many failures that they raised this alert before");
+                    ": it was welcomed after so many failures that they raised this alert before")
+        .rests_on = source.flows;
   }
   if (source.told || !recent) {
     times_ -= source.times.size();

@@ -33,8 +33,9 @@ class BruteForce {
  private:
   struct Source {
     std::string key;
-    std::vector<int64_t> times;  // of the latest failures, as many as the threshold
-    uint64_t failures = 0;       // since told_ns, or since the first
+    std::vector<int64_t> times;   // of the latest failures, as many as the threshold
+    std::vector<uint64_t> flows;  // of the latest failures, Alert::kMaxRestsOn
+    uint64_t failures = 0;        // since told_ns, or since the first
     int64_t first_ns = 0, told_ns = 0;
     bool told = false;
   };

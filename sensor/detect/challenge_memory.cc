@@ -36,6 +36,7 @@ void ChallengeMemory::on_challenge(const RecordHead& head, bool by_server, std::
         add_finding(findings, "auth.challenge-reuse", head, by_server ? Direction::kToClient : Direction::kToServer,
                     now.time_ns < first.time_ns ? sentence(now, first) : sentence(first, now));
     alert.other_flow = OtherFlow{first.flow_id, first.client, first.server};
+    alert.rests_on = {first.flow_id};
     return;
   }
   order_.push_back(hash);

@@ -96,6 +96,7 @@ void Detector::configure(const Config& config) {
     enabled_[i] = setting->second.enabled;
     if (setting->second.severity != 0) rules_[i].severity = static_cast<Severity>(setting->second.severity);
   }
+  tells_frames_ = wanted_types(config).python_mp;
   auth_watch_.configure(config);
   weak_keys_.configure(config);
   exposure_.configure(config);
@@ -197,6 +198,7 @@ void Detector::on_observation(const Event& event, const Observation& observation
     auth_watch_.on_violation(head, *violation, findings_);
   } else if (const auto* seen = std::get_if<PickleSeen>(&observation.fact)) {
     on_pickle(head, observation, *seen, notes);
+    if (tells_frames_) tell_pickle(head, *seen, notes);
   } else if (const auto* oversized = std::get_if<FrameOversized>(&observation.fact)) {
     Alert alert;
     alert.head = head;

@@ -125,6 +125,7 @@ class Detector final : public EventSink {
   void on_pickle(const RecordHead& head, const Observation& observation, const PickleSeen& seen, FlowNotes& notes);
   // detector_managers.cc
   void on_manager_request(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes);
+  void tell_pickle(const RecordHead& head, const PickleSeen& seen, const FlowNotes& notes);
   void on_manager_reply(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes);
   void await_proof(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes);
   void raise_about_manager(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes, std::string_view rule,
@@ -160,6 +161,7 @@ class Detector final : public EventSink {
   RecordSink& sink_;
   std::vector<RuleInfo> rules_;  // the catalogue with the configuration's severities
   std::vector<bool> enabled_;
+  bool tells_frames_ = false;  // an output wants python_mp events
   Listeners listeners_;
   AuthWatch auth_watch_;
   WeakKeys weak_keys_;

@@ -66,6 +66,15 @@ void Detector::await_proof(const RecordHead& head, const PickleSeen& seen, FlowN
   notes.attempt->manager = notes.manager.request;
 }
 
+/// Requests with the type that is known of the object asked, answers with what they answer.
+void Detector::tell_pickle(const RecordHead& head, const PickleSeen& seen, const FlowNotes& notes) {
+  PickleSeen told = seen;
+  const bool is_of_request = head.from == (told.reply.kind.empty() ? Direction::kToServer : Direction::kToClient);
+  const bool is_manager = !told.manager.method.empty() || !told.reply.kind.empty();
+  if (is_manager && is_of_request && !seen.not_unpickled) told.manager = notes.manager.request;
+  sink_.write(ProtocolRecord{head, std::move(told)});
+}
+
 void Detector::on_manager_reply(const RecordHead& head, const PickleSeen& seen, FlowNotes& notes) {
   if (head.from != Direction::kToClient || seen.not_unpickled) return;
   const ManagerReply& reply = seen.reply;

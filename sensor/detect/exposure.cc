@@ -12,9 +12,6 @@ namespace {
 
 constexpr unsigned kNetworkBits4 = 24, kNetworkBits6 = 64;
 
-// Listener::departures_told
-constexpr unsigned kNoKey = 1, kWeakDigest = 2, kManager = 4;
-
 Digest digest_named(const std::string& name) {
   for (const Digest digest : {Digest::kMd5, Digest::kSha256, Digest::kSha384, Digest::kSha3_256, Digest::kSha3_384}) {
     if (name == to_text(digest)) return digest;
@@ -94,12 +91,12 @@ void Exposure::on_state(const RecordHead& head, Listeners& listeners, Findings& 
   const auto depart_if = [&](bool departs, unsigned what, const std::string& fact) {
     if (departs) depart(head, *listener, *expected, what, Direction::kToClient, fact, findings);
   };
-  depart_if(expected->key && head.auth == AuthState::kNone, kNoKey, "asks for no key");
+  depart_if(expected->key && head.auth == AuthState::kNone, Departure::kNoKey, "asks for no key");
   const bool proved = head.auth == AuthState::kMutual || head.auth == AuthState::kOneWay;
   const int least = strength_of(digest_named(expected->least_digest));
-  depart_if(proved && strength_of(head.digest) < least, kWeakDigest,
+  depart_if(proved && strength_of(head.digest) < least, Departure::kWeakDigest,
             "takes HMAC with " + std::string(to_text(head.digest)));
-  depart_if(expected->no_manager && head.application == Application::kManager, kManager, "is a manager");
+  depart_if(expected->no_manager && head.application == Application::kManager, Departure::kManager, "is a manager");
   const IpAddress& client = head.client().address;
   if (expected->peers.empty() || any_contains(expected->peers, client)) return;
   if (!listeners.is_new(head, &Listener::unexpected_peers, to_text(client))) return;

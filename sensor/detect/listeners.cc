@@ -156,7 +156,8 @@ std::vector<ListenerSummary> Listeners::summaries() const {
   for (const auto& [key, one] : listeners_) {
     if (!one.announced) continue;
     all.push_back({key.endpoint, key.vlan, one.first_seen_ns, one.last_seen_ns, one.flows, one.peers.size(), one.auth,
-                   one.digest, one.python, one.application, one.untrusted_peers, one.messages, one.weak_key});
+                   one.digest, one.python, one.application, one.untrusted_peers, one.messages, one.weak_key,
+                   one.departures_told | (one.unexpected_peers.empty() ? 0 : Departure::kPeer)});
   }
   const auto newer = [](const ListenerSummary& a, const ListenerSummary& b) { return a.last_seen_ns > b.last_seen_ns; };
   const size_t kept = std::min(all.size(), kMaxSummaries);

@@ -22,6 +22,7 @@ struct Listener {
   bool announced = false;  ///< a `listener` event told of it; look-alikes' servers never are
   int64_t first_seen_ns = 0, last_seen_ns = 0;
   uint64_t flows = 0;
+  uint64_t best_challenge_flow = 0;  ///< the latest on which it asked for best_challenge
   AuthState auth = AuthState::kUnknown;
   Digest digest = Digest::kNone;
   PythonGuess python = PythonGuess::kUnknown;
@@ -38,8 +39,23 @@ struct Listener {
   size_t untrusted_peers = 0;                ///< of `peers`, those outside networks.trusted
   std::set<std::string> untrusted_networks;  ///< alerted on
   std::set<std::string> unexpected_peers;    ///< alerted on
-  unsigned departures_told = 0;              ///< exposure.h: bits of what networks.listeners forbids
+  unsigned departures_told = 0;              ///< bits of Departure
 };
+
+/// How a listener departs from what `networks.listeners` expects of it.
+struct Departure {
+  static constexpr unsigned kNoKey = 1, kWeakDigest = 2, kManager = 4, kPeer = 8;
+  static constexpr unsigned kAll[] = {kNoKey, kWeakDigest, kManager, kPeer};
+};
+constexpr std::string_view departure_text(unsigned one) {
+  switch (one) {
+    case Departure::kNoKey: return "no-key";
+    case Departure::kWeakDigest: return "weak-digest";
+    case Departure::kManager: return "manager";
+    case Departure::kPeer: return "unexpected-peer";
+    default: return {};
+  }
+}
 
 /// One listener as the HTTP interface shows it.
 struct ListenerSummary {
@@ -55,6 +71,7 @@ struct ListenerSummary {
   size_t untrusted_peers = 0;  ///< those outside networks.trusted, up to the same maximum
   Messages messages = Messages::kUnknown;
   bool weak_key = false;
+  unsigned departures = 0;  ///< bits of Departure
 };
 
 /// Listeners that something is to be said against.

@@ -83,7 +83,12 @@ void write_listener(JsonWriter& json, const ListenerSummary& listener) {
   json.key("first_seen").text(eve_time(listener.first_seen_ns));
   json.key("last_seen").text(eve_time(listener.last_seen_ns));
   json.key("flows").number(listener.flows).key("peers").number(listener.peers);
-  json.key("untrusted_peers").number(listener.untrusted_peers).end_object();
+  json.key("untrusted_peers").number(listener.untrusted_peers);
+  json.key("departures").begin_array();
+  for (const unsigned one : Departure::kAll) {
+    if ((listener.departures & one) != 0) json.text(departure_text(one));
+  }
+  json.end_array().end_object();
 }
 
 [[noreturn]] void refuse_parameter(std::string_view name) {

@@ -165,6 +165,16 @@ void write_callback(EveDraft& draft, const Callback& callback) {
   json.end_object();
 }
 
+/// What is asked of a manager, and what it answers.
+void write_manager(EveDraft& draft, const ManagerRequest& request, const ManagerReply& reply) {
+  if (request.method.empty() && reply.kind.empty()) return;
+  draft.json.key("manager").begin_object();
+  if (!request.method.empty()) draft.field("method", request.method);
+  if (!request.type_id.empty()) draft.field("typeid", request.type_id);
+  if (!reply.kind.empty()) draft.field("reply", reply.kind);
+  draft.json.end_object();
+}
+
 /// `head` says who spoke: of a call-back, on the first flow.
 void write_alert_protocol(EveDraft& draft, const Alert& alert, const RecordHead& head) {
   JsonWriter& json = draft.json;
@@ -172,12 +182,7 @@ void write_alert_protocol(EveDraft& draft, const Alert& alert, const RecordHead&
   write_protocol_head(json, head, head.weak_key);
   if (head.other_reading) json.key("reading").text("other");
   if (alert.has_frame) write_frame(json, alert.frame);
-  if (!alert.manager.method.empty()) {
-    json.key("manager").begin_object();
-    draft.field("method", alert.manager.method);
-    if (!alert.manager.type_id.empty()) draft.field("typeid", alert.manager.type_id);
-    json.end_object();
-  }
+  write_manager(draft, alert.manager, {});
   if (!alert.left.file.empty()) write_left(draft, alert.left);
   if (alert.has_pickle) {
     json.key("pickle");
@@ -277,6 +282,13 @@ void write_protocol(EveDraft& draft, const ProtocolRecord& record) {
   write_protocol_head(json, record.head, false);
   if (const auto* frame = std::get_if<FrameSeen>(&record.what)) {
     write_frame(json, *frame);
+  } else if (const auto* pickle = std::get_if<PickleSeen>(&record.what)) {
+    if (record.head.other_reading) json.key("reading").text("other");
+    write_frame(json, pickle->frame);
+    write_manager(draft, pickle->manager, pickle->reply);
+    json.key("pickle");
+    write_pickle(draft, pickle->report);
+    if (pickle->not_unpickled) json.key("outcome").text(outcome_text(Outcome::kNotUnpickled));
   } else {
     json.key("handshake").begin_object().key("abandoned").boolean(std::get<HandshakeEnded>(record.what).abandoned);
     json.end_object();

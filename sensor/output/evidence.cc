@@ -54,6 +54,8 @@ class Blocks {
 constexpr size_t kMaxCommentBytes = 4096;
 
 bool is_ours(const std::string& name) { return name.ends_with(".pcapng") || name.ends_with(".pickle"); }
+/// What a crash left of a file that was being written (whole_file.h).
+bool is_draft(const std::string& name) { return name.ends_with(".pcapng.new") || name.ends_with(".pickle.new"); }
 
 }  // namespace
 
@@ -91,6 +93,10 @@ std::string pcapng_of(const std::vector<EvidencePacket>& packets, std::string_vi
 
 EvidenceFolder::EvidenceFolder(std::string folder, uint64_t quota_bytes)
     : folder_(std::move(folder)), quota_bytes_(quota_bytes) {
+  look();
+}
+
+void EvidenceFolder::look() {
   struct Found {
     fs::file_time_type time;
     std::string name;
@@ -102,12 +108,15 @@ EvidenceFolder::EvidenceFolder(std::string folder, uint64_t quota_bytes)
   for (const auto end = fs::directory_iterator(); !error && entries != end; entries.increment(error)) {
     std::error_code ignored;
     const std::string name = entries->path().filename().string();
+    if (is_draft(name) && entries->is_regular_file(ignored)) unlink(entries->path().c_str());
     if (!is_ours(name) || !entries->is_regular_file(ignored)) continue;
     const uint64_t bytes = entries->file_size(ignored);
     found.push_back({entries->last_write_time(ignored), name, ignored ? 0 : bytes});
   }
   std::sort(found.begin(), found.end(),
             [](const Found& a, const Found& b) { return std::tie(a.time, a.name) < std::tie(b.time, b.name); });
+  files_.clear();
+  bytes_ = 0;
   for (Found& one : found) {
     bytes_ += one.bytes;
     files_.push_back({std::move(one.name), one.bytes});
@@ -158,9 +167,23 @@ bool EvidenceFolder::write(const std::string& name, std::string_view bytes) {
   return true;
 }
 
+void EvidenceFolder::miss(const std::string& stem) {
+  const auto is_it = [name = stem + ".pcapng"](const File& file) { return file.name == name; };
+  if (std::any_of(files_.begin(), files_.end(), is_it)) return;
+  ++counters_.missed;
+  tell(stem + ".pcapng: no packet of the flow was kept any more");
+}
+
 void EvidenceFolder::fail(const std::string& why) {
   ++counters_.failed;
-  if (!std::exchange(said_, true)) spdlog::error("evidence: {} (said once)", why);
+  tell(why);
+}
+
+void EvidenceFolder::tell(const std::string& what) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < tell_again_) return;
+  tell_again_ = now + kTellPause;
+  spdlog::error("evidence: {} (said once a minute at most)", what);
 }
 
 }  // namespace pickletap

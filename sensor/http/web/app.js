@@ -61,6 +61,14 @@ const AUTH = {
   unknown: ["unknown", ""],
 };
 
+const MESSAGES = { pickles: "pickles", "xml-rpc": "XML-RPC", bytes: "bytes only" };
+const DEPARTURES = {
+  "no-key": "asks for no key",
+  "weak-digest": "weak digest",
+  manager: "is a manager",
+  "unexpected-peer": "unexpected peer",
+};
+
 // ---- Elements --------------------------------------------------------------------------------------------------
 
 /** Sets a text only when it is another: a screen reader says live regions again at every change. */
@@ -218,12 +226,17 @@ function listenerRow(listener) {
   const [text, state] = AUTH[listener.auth.state] || [listener.auth.state, ""];
   const auth = make("td", "", word(text, state));
   if (listener.auth.digest) auth.append(" ", listener.auth.digest);
+  if (listener.auth.weak_key) auth.append(" ", word("weak key", "bad"));
   const address = make("th", "", make("span", "address", endpoint(listener.address, listener.port)));
   address.scope = "row";
   if (listener.vlan.length > 0) address.append(` vlan ${listener.vlan.join(".")}`);
-  return make("tr", "", address, auth, make("td", "", listener.application), make("td", "", listener.python || "–"),
-    make("td", "number", count(listener.flows)), make("td", "number", count(listener.peers)),
-    make("td", "", clock(listener.first_seen)), make("td", "", clock(listener.last_seen)));
+  const peers = make("td", "number", count(listener.peers));
+  if (listener.untrusted_peers > 0) peers.append(" ", word(`${count(listener.untrusted_peers)} untrusted`, "bad"));
+  const departures = make("td", "", listener.departures.length > 0 ? "" : "–");
+  for (const one of listener.departures) departures.append(word(DEPARTURES[one] || one, "warn"), " ");
+  return make("tr", "", address, auth, make("td", "", listener.application),
+    make("td", "", MESSAGES[listener.messages] || "–"), make("td", "", listener.python || "–"),
+    make("td", "number", count(listener.flows)), peers, departures, make("td", "", clock(listener.first_seen)), make("td", "", clock(listener.last_seen)));
 }
 
 function showListeners(listeners) {

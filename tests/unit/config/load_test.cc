@@ -88,6 +88,7 @@ outputs:
   socket: {path: s.sock, types: []}
   redis: {address: "unix:///r.sock", mode: stream, key: k, username: u, password_file: pw, database: 3,
           stream_max_entries: 0, types: [python_mp, anomaly]}
+  evidence: {folder: found, quota: 1MiB, memory: 4MiB}
   queue: 1MiB
   flush_size: 1
   flush_interval: 1s
@@ -141,6 +142,7 @@ TEST(Config, ReadsEveryKindOfValue) {
   EXPECT_EQ(config.outputs.socket.path, "/etc/pickletap/s.sock");
   EXPECT_EQ(config.outputs.redis.mode, "stream");
   EXPECT_EQ(config.outputs.redis.password_file, "/etc/pickletap/pw");
+  EXPECT_EQ(config.outputs.evidence.folder, "/etc/pickletap/found");
   EXPECT_EQ(config.outputs.flush_interval_ms, 1000U);
   EXPECT_EQ(config.http.allowed_hosts, std::vector<std::string>{"sensor.example.org"});
 }

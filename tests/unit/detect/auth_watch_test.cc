@@ -138,6 +138,18 @@ TEST_F(AuthWatchTest, TellsOfGuessingAtTheThresholdAndOnceAWindow) {
   EXPECT_THAT(written_.alerts.back().signature, HasSubstr("60 more failures"));
 }
 
+TEST_F(AuthWatchTest, GuessingRestsOnTheFlowsThatFailedWithinABound) {
+  for (int i = 0; i < 10; ++i) fail(1, 2, i * kSecond);
+  ASSERT_EQ(written_.alerts.size(), 1U);
+  EXPECT_THAT(written_.alerts.back().rests_on, ElementsAre(101U, 102U, 103U, 104U, 105U, 106U, 107U, 108U, 109U, 110U));
+  config_.auth.bruteforce_failures = 100;
+  detector().configure(config_);
+  for (int i = 0; i < 100; ++i) fail(5, 2, 100 * kSecond);
+  ASSERT_EQ(written_.alerts.size(), 2U);
+  EXPECT_EQ(written_.alerts.back().rests_on.size(), Alert::kMaxRestsOn);
+  EXPECT_EQ(written_.alerts.back().rests_on.back(), 210U);
+}
+
 TEST_F(AuthWatchTest, SlowFailuresAreNoGuessing) {
   for (int i = 0; i < 100; ++i) fail(1, 2, i * 7 * kSecond);  // ten take 63 s
   EXPECT_THAT(written_.rules(), IsEmpty());
@@ -212,6 +224,14 @@ TEST_F(AuthWatchTest, AWeakerChallengeThanBeforeIsADowngradeOnce) {
   }
   EXPECT_THAT(written_.rules(), ElementsAre("auth.downgrade"));
   EXPECT_EQ(written_.alerts.back().head.from, Direction::kToClient);
+}
+
+TEST_F(AuthWatchTest, ADowngradeRestsOnTheLatestFlowThatDidBetter) {
+  Flow(detector(), 1, 1, 2, 0).challenge("{sha256}", 'a');
+  Flow(detector(), 2, 1, 2, kSecond).challenge("{sha256}", 'b');
+  Flow(detector(), 3, 1, 2, 2 * kSecond).challenge("", 'c');
+  ASSERT_THAT(written_.rules(), ElementsAre("auth.downgrade"));
+  EXPECT_THAT(written_.alerts.back().rests_on, ElementsAre(2U));
 }
 
 /// Mixed versions fall back to MD5 and are no downgrade: 3.12 servers take a bare answer, old clients give one.

@@ -50,6 +50,7 @@ TEST(Api, ListenersInFull) {
   fake::Sensor sensor;
   fake::make_busy(sensor);
   sensor.known_listeners[2].first_seen_ns = kNow;
+  sensor.known_listeners[2].departures = Departure::kNoKey | Departure::kPeer;
   const json::value answer = json::parse(listeners_json(sensor.known_listeners));
   const json::array& listeners = answer.at("listeners").as_array();
   ASSERT_EQ(listeners.size(), 4U);
@@ -57,7 +58,8 @@ TEST(Api, ListenersInFull) {
       "auth":{"state":"one-way","digest":"md5","weak_key":false},"application":"connection","messages":null,"python":"<=3.11",
       "first_seen":"2026-11-21T10:00:00.123456+0000","last_seen":")" +
                                       std::string(listeners[2].at("last_seen").as_string()) +
-                                      R"(","flows":3,"peers":2,"untrusted_peers":0})"));
+                                      R"(","flows":3,"peers":2,"untrusted_peers":0,
+      "departures":["no-key","unexpected-peer"]})"));
   EXPECT_EQ(listeners[1].at("address"), "2001:db8::1");
   EXPECT_TRUE(listeners[0].at("auth").at("digest").is_null());
   EXPECT_TRUE(listeners[0].at("python").is_null());
@@ -71,7 +73,8 @@ TEST(Api, ListenersHaveAMaximumAndItFits) {
   largest.endpoint.address.bytes.fill(0xab);
   largest.vlan = {{4094, 4094}, 255};
   largest.first_seen_ns = largest.last_seen_ns = INT64_MIN;
-  largest.flows = largest.peers = UINT64_MAX;
+  largest.flows = largest.peers = largest.untrusted_peers = UINT64_MAX;
+  largest.departures = UINT32_MAX;
   const std::vector<ListenerSummary> many(Listeners::kMaxSummaries + 500, largest);
   const json::value answer = json::parse(listeners_json(many));
   EXPECT_EQ(answer.at("listeners").as_array().size(), Listeners::kMaxSummaries);

@@ -129,6 +129,11 @@ inline void make_busy(Sensor& sensor) {
   sensor.known_listeners[1].endpoint.address.is_v6 = true;
   sensor.known_listeners[1].endpoint.address.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   sensor.known_listeners[2].vlan = {{100, 7}, 2};
+  ListenerSummary& exposed_one = sensor.known_listeners[1];
+  exposed_one.untrusted_peers = 2;
+  exposed_one.weak_key = true;
+  exposed_one.messages = Messages::kXmlRpc;
+  exposed_one.departures = Departure::kManager | Departure::kWeakDigest;
 }
 
 }  // namespace pickletap::fake

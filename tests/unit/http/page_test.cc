@@ -119,7 +119,8 @@ TEST_F(PageInBrowser, ShowsAnAttackWithItsProgram) {
         "pickle.code-execution", "Executed: the traffic proves it", "10.99.0.2:51234", "10.99.0.1:50000",
         "_0 = getattr(posix, 'system')", "Not unpickled", ">High<", ">Medium<", "the latest 3 of 42",
         // listeners
-        "[2001:db8::1]:50001", "vlan 100.7", ">mutual<", ">none<", ">one-way<", "&gt;=3.12"}) {
+        "[2001:db8::1]:50001", "vlan 100.7", ">mutual<", ">none<", ">one-way<", "&gt;=3.12", ">weak key<",
+        ">2 untrusted<", ">XML-RPC<", ">is a manager<", ">weak digest<"}) {
     EXPECT_THAT(page, HasSubstr(text));
   }
   expect_calm();

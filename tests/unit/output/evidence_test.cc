@@ -66,5 +66,33 @@ TEST_F(EvidenceFolderTest, FailuresAreCounted) {
   EXPECT_EQ(folder.counters().failed, 2U);
 }
 
+TEST_F(EvidenceFolderTest, WhatACrashLeftHalfWrittenIsRemoved) {
+  std::ofstream(path_ / "1-rule.pcapng.new") << "half";
+  std::ofstream(path_ / "2-rule.pickle.new") << "half";
+  std::ofstream(path_ / "eve.json.new") << "not ours";
+  EvidenceFolder folder(path_.string(), 1000);
+  EXPECT_FALSE(fs::exists(path_ / "1-rule.pcapng.new"));
+  EXPECT_FALSE(fs::exists(path_ / "2-rule.pickle.new"));
+  EXPECT_TRUE(fs::exists(path_ / "eve.json.new"));
+}
+
+TEST_F(EvidenceFolderTest, NothingIsMissedWhereAnEarlierVersionIs) {
+  EvidenceFolder folder(path_.string(), 1000);
+  ASSERT_TRUE(folder.write("a.pcapng", "x"));
+  folder.miss("a");
+  EXPECT_EQ(folder.counters().missed, 0U);
+  folder.miss("b");
+  EXPECT_EQ(folder.counters().missed, 1U);
+}
+
+TEST_F(EvidenceFolderTest, LookingAgainTakesWhatOthersDeletedForGone) {
+  EvidenceFolder folder(path_.string(), 1000);
+  ASSERT_TRUE(folder.write("a.pcapng", std::string(900, 'x')));
+  fs::remove(path_ / "a.pcapng");
+  folder.look();
+  ASSERT_TRUE(folder.write("b.pcapng", std::string(900, 'x')));
+  EXPECT_EQ(folder.counters().deleted, 0U);
+}
+
 }  // namespace
 }  // namespace pickletap
