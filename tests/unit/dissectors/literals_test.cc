@@ -66,6 +66,14 @@ TEST(Literals, IntegersAreWhatThePythonsRead) {
   }
 }
 
+// 3.13 Modules/_pickle.c load_int: two characters that strtol reads to their end are a bool.
+TEST(Literals, ABlankBehindADigitMakesItANumber) {
+  for (const char blank : {' ', '\t', '\v', '\f', '\r'}) {
+    EXPECT_EQ(value_text(parse_integer_line(std::string{'1', blank}, true)), "int:1") << static_cast<int>(blank);
+    EXPECT_EQ(value_text(parse_integer_line(std::string{blank, '1'}, true)), "True") << static_cast<int>(blank);
+  }
+}
+
 TEST(Literals, FloatsAreWhatThePythonsRead) {
   for (const auto& row : rows_of("F")) {
     const auto value = parse_float_line(truth::from_hex(row[1] == "-" ? "" : row[1]));
