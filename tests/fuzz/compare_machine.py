@@ -212,6 +212,8 @@ class _Matcher(object):
             return True
         for key, value in items:
             hits = [shown for name, shown in rows if self.match(name, key, True)]
+            if isinstance(key, tuple) and key[0] == "name":  # what getattr returned agrees with any key
+                hits = [shown for shown in hits if self.match(shown, value)] or hits
             if not hits or not self.match(hits[-1], value):
                 return False
         return all(any(self.match(name, key, True) for key, _ in items) for name, _ in rows)
