@@ -221,6 +221,8 @@ TEST(Manifest, RaisesTheSameWhenAllCapturesAreOneRun) {
   std::vector<Row> rows;
   for (const Capture& capture : manifest()) {
     if (capture.file.starts_with("allow-")) continue;  // days of the same two listeners, who are told of things once
+    // Minutes of the same two hosts: what the pickle of one names the victim of another turns to.
+    if (capture.file.starts_with("callback-")) continue;
     rows.push_back({capture.file, counted(capture.alerts), raised[capture.file]});
     EXPECT_EQ(difference(rows.back().expected, rows.back().raised), "") << capture.file;
   }
