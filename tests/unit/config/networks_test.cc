@@ -78,8 +78,8 @@ TEST(Networks, ReadsAnOverlapRule) {
   ASSERT_TRUE(read);
   EXPECT_EQ(read->network.prefix_bits, 16U);
   EXPECT_EQ(read->policy, "windows");
-  for (const char* text : {"", "windows", "10.1.0.0/16", "10.1.0.0/16 Windows", "10.1.0.0/16 vista", "windows 10.0.0.0/8",
-                           "10.1.0.0/16 bsd first", "10.1.0.1/16 bsd"}) {
+  for (const char* text : {"", "windows", "10.1.0.0/16", "10.1.0.0/16 Windows", "10.1.0.0/16 vista",
+                           "windows 10.0.0.0/8", "10.1.0.0/16 bsd first", "10.1.0.1/16 bsd"}) {
     EXPECT_FALSE(parse_overlap_rule(text)) << text;
     EXPECT_NE(overlap_complaint(text), "");
   }
