@@ -156,8 +156,8 @@ std::optional<Value> parse_integer_line(std::string_view line, bool is_int_opcod
   const auto value = is_nothing ? Value::integer(0) : parse_number(text, 0);
   // `I00` and `I01`, and whatever else strtol reads as 0 or 1 in two characters. It stops at a blank behind the digit.
   const bool is_whole = text.empty() || !is_space(text.back());
-  const bool is_bool = is_int_opcode && usual && line.size() == 2 && is_whole && value &&
-                       value->is(ValueKind::kInt) && (value->as_integer() == 0 || value->as_integer() == 1);
+  const bool is_bool = is_int_opcode && usual && line.size() == 2 && is_whole && value && value->is(ValueKind::kInt) &&
+                       (value->as_integer() == 0 || value->as_integer() == 1);
   return is_bool ? Value::boolean(value->as_integer() == 1) : value;
 }
 
