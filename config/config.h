@@ -33,7 +33,7 @@ struct Config {
     bool promiscuous = true;
   } capture;
   struct {
-    uint64_t memory_bytes = 256U << 20;  ///< what is kept of the wire, by shares of a sixteenth: sensor/worker.cc
+    uint64_t memory_bytes = 256U << 20;        ///< what is kept of the wire, by shares of a sixteenth: sensor/worker.cc
     uint32_t flows = 1'000'000;                ///< 1 … 16,000,000
     uint64_t frame_bytes = uint64_t{1} << 30;  ///< `frame.oversized` above
     uint64_t out_of_order_bytes = 1U << 20;    ///< a stream
@@ -44,7 +44,7 @@ struct Config {
   } limits;
   struct {
     uint32_t handshake_timeout_s = 60, idle_timeout_s = 3600, ignored_timeout_s = 120, closed_timeout_s = 10;
-    std::string checksums = "auto";  ///< auto, always or never: do wrong TCP checksums speak against a segment
+    std::string checksums = "auto";           ///< auto, always or never: do wrong TCP checksums speak against a segment
     std::vector<std::string> overlap_policy;  ///< of networks whose hosts are not Linux, config/networks.h
   } stream;
   struct {

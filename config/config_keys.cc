@@ -149,9 +149,9 @@ std::vector<ConfigKey> sensing_keys() {
        .high = kMaxOverlapRules,
        .complaint = overlap_complaint,
        .field = [](Config& c) -> Field { return &c.stream.overlap_policy; },
-       .says =
-           "Networks whose hosts settle overlapping segments otherwise than Linux, 'NETWORK NAME': linux, bsd, windows, "
-           "solaris, first or last."},
+       .says = "Networks whose hosts settle overlapping segments otherwise than Linux, 'NETWORK NAME': linux, bsd, "
+               "windows, "
+               "solaris, first or last."},
       {.name = "policy.dangerous",
        .kind = KeyKind::kPaths,
        .high = kMaxPolicyFiles,
