@@ -1,7 +1,6 @@
 #include "sensor/detect/callback_watch.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "sensor/detect/addresses.h"
 
@@ -223,7 +222,8 @@ CallbackWatch::Result CallbackWatch::on_contact(const Event& event, const Contac
   if (victim == nullptr) return result;
   bool learned = false;
   // The latest pickle that names it is what is told; the ones before are not told of it again.
-  for (Watch& watch : std::views::reverse(victim->watches)) {
+  for (auto at = victim->watches.rbegin(); at != victim->watches.rend(); ++at) {
+    Watch& watch = *at;
     const Named* const named = named_by(watch, event, contact);
     if (named == nullptr) continue;
     if (contact.kind == ContactSeen::Kind::kAnswer) {

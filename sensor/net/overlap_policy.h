@@ -42,8 +42,8 @@ class OverlapPolicies {
  private:
   struct Row {
     IpAddress address;
-    unsigned bits;
-    OverlapPolicy policy;
+    unsigned bits = 0;
+    OverlapPolicy policy = OverlapPolicy::kLinux;
   };
   std::vector<Row> rows_;  ///< longest prefix first
 };
