@@ -74,7 +74,7 @@ bool is_name(std::string_view name, bool dotted) {
       only_letters = true;
       continue;
     }
-    if (c == ':' || ++label > 63) return false;
+    if (!is_host_char(c) || c == ':' || ++label > 63) return false;
     only_letters = only_letters && is_alpha(c);
   }
   if (label == 0 || is_digit(name.front())) {

@@ -56,6 +56,7 @@ TEST(NamedHosts, AreFoundInWhatAttackersWrite) {
       {"('nc -l -p 4444 -e /bin/sh',)", {}},
       {"(('0.0.0.0', 4444), 'http://127.0.0.1')", {"127.0.0.1:80"}},
       {"('ls 127.0.0.1 ::',)", {}},
+      {"('curl http://\x03\x04u/x',)", {}},
       {"('a.b(c.d=1); /usr/lib/x.example/',)", {}},
   };
   for (const auto& row : table) EXPECT_THAT(named_in(row.args), ElementsAreArray(row.want)) << row.args;
