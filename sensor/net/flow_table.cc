@@ -1,6 +1,7 @@
 #include "sensor/net/flow_table.h"
 
 #include <algorithm>
+#include <bit>
 #include <string_view>
 #include <tuple>
 
@@ -413,7 +414,9 @@ void FlowTable::finish() {
 FlowTableCounters FlowTable::counters() const {
   FlowTableCounters counters = counters_;
   counters.body_bytes = counters.active_dissectors * kBodyBytes;
-  counters.flow_memory_bytes = slab_.memory_bytes() + index_.bucket_count() * sizeof(uint32_t);
+  // Of the index, what so many records need: its own count of slots depends on the secret seed, what is reported must not.
+  constexpr uint64_t kSlotBytes = sizeof(uint32_t) + 1;
+  counters.flow_memory_bytes = slab_.memory_bytes() + std::bit_ceil(uint64_t{slab_.used()}) * kSlotBytes;
   counters.out_of_order_bytes = pool_.used_bytes;
   counters.history_bytes = histories_.used_bytes;
   counters.history_dropped_bytes = histories_.dropped_bytes;
