@@ -189,9 +189,9 @@ struct Row {
   Counted expected, raised;
 };
 
-/// PICKLETAP_TABLE names a file (relative to the folder of the program under test) that gets the table of a report.
+/// MANIFEST_TABLE names a file (relative to the folder of the program under test) that gets the table of a report.
 void write_table(const std::vector<Row>& rows) {
-  const char* name = std::getenv("PICKLETAP_TABLE");
+  const char* name = std::getenv("MANIFEST_TABLE");
   if (name == nullptr || *name == '\0') return;
   const fs::path path = fs::path(PICKLETAP_BINARY).parent_path() / name;
   std::ofstream file(path);

@@ -1,6 +1,6 @@
 // The machine against pickles that real Pythons executed (tests/pickles/executed.jsonl, written by
 // tests/pickles/make/run.py): each must raise a rule of severity 1, and what the machine says is resolved and called
-// must be what CPython's C unpickler resolved and called. PICKLETAP_TABLE=1 prints the recall by technique.
+// must be what CPython's C unpickler resolved and called. MANIFEST_TABLE=1 prints the recall by technique.
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <iostream>
@@ -166,7 +166,7 @@ TEST(ExecutedPickles, EachIsGrave) {
     EXPECT_TRUE(caught || may_pass(entry)) << entry.id << " (" << entry.effect << ", Python " << entry.by << ")\n"
                                            << truth::describe(reading.report);
   }
-  if (std::getenv("PICKLETAP_TABLE") == nullptr) return;
+  if (std::getenv("MANIFEST_TABLE") == nullptr) return;
   for (const auto& [technique, counts] : table) {
     std::cout << technique << ' ' << counts.first << '/' << counts.second << '\n';
   }
