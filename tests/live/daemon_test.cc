@@ -210,7 +210,8 @@ TEST_F(DaemonTest, LearnsAnAllowListThenEnforcesItAndTakesItsChanges) {
     EXPECT_TRUE(eventually([&] { return std::filesystem::exists(list); })) << logged();  // before its end
     send(47001, "collections.deque([1])");
     // What is still in the kernel's ring (10 ms) when the sensor ends is lost with it, as with tcpdump.
-    EXPECT_TRUE(eventually([&] { return read_bytes(list).find("collections.deque") != std::string::npos; })) << logged();
+    EXPECT_TRUE(eventually([&] { return read_bytes(list).find("collections.deque") != std::string::npos; }))
+        << logged();
     EXPECT_EQ(sensor.terminate(), 0) << logged();
   }
   const std::string learned = read_bytes(list);
